@@ -1,0 +1,64 @@
+"""What every kernel module needs: dtypes both ways, IEEE arithmetic without warnings, half precision done in single."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import wraps
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from plugrad import dtypes
+
+NATIVE: dict[dtypes.DType, np.dtype[Any]] = {
+    dtype: np.dtype(ml_dtypes.bfloat16 if dtype is dtypes.bfloat16 else dtype.name)
+    for dtype in dtypes.ALL
+}
+PORTABLE = {native: dtype for dtype, native in NATIVE.items()}
+HALVES = (NATIVE[dtypes.float16], NATIVE[dtypes.bfloat16])
+
+
+class _Quiet(threading.local):
+    """A context per thread in which NumPy does not warn of infinities and NaNs: they are results.
+
+    Entering `np.errstate` at each call would cost more than a small addition; running a ufunc in a prepared context
+    costs next to nothing, and leaves the user's own settings alone.
+    """
+
+    def __init__(self) -> None:
+        context = copy_context()
+        context.run(np.seterr, all="ignore")
+        self.run = context.run
+
+
+ieee = _Quiet()
+
+
+def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a whole kernel of several steps."""
+
+    @wraps(function)
+    def run(*arguments: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*arguments)
+
+    return run
+
+
+def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compute half-precision operands in float32 and round once: sums of halves lose nothing on the way."""
+
+    @wraps(function)
+    def run(x: Any, *rest: Any) -> Any:
+        if x.dtype not in HALVES:
+            return function(x, *rest)
+        wide = [
+            each.astype(np.float32) if isinstance(each, np.ndarray | np.generic) and each.dtype == x.dtype else each
+            for each in (x, *rest)
+        ]
+        return function(*wide).astype(x.dtype)
+
+    return run

@@ -1,0 +1,66 @@
+"""Reductions along axes, and running sums."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from plugrad.hooks import kernel
+from plugrad_numpy.arrays import ieee, in_single, quietly
+
+# ruff: noqa: A001 - kernels have their operators' names
+
+
+@kernel
+@in_single
+def sum(x, dim, keepdim):
+    return ieee.run(np.add.reduce, x, dim, None, None, keepdim)
+
+
+@kernel
+@in_single
+@quietly
+def prod(x, dim, keepdim):
+    return np.multiply.reduce(x, axis=dim, keepdims=keepdim)
+
+
+@kernel
+@quietly
+def amax(x, dim, keepdim):
+    return np.maximum.reduce(x, axis=dim, keepdims=keepdim)
+
+
+@kernel
+@quietly
+def amin(x, dim, keepdim):
+    return np.minimum.reduce(x, axis=dim, keepdims=keepdim)
+
+
+@kernel
+def any(x, dim, keepdim):
+    return np.logical_or.reduce(x, axis=dim, keepdims=keepdim)
+
+
+@kernel
+def all(x, dim, keepdim):
+    return np.logical_and.reduce(x, axis=dim, keepdims=keepdim)
+
+
+@kernel
+def argmax(x, dim, keepdim):
+    return _position(np.argmax, x, dim, keepdim)
+
+
+@kernel
+def argmin(x, dim, keepdim):
+    return _position(np.argmin, x, dim, keepdim)
+
+
+@kernel
+@in_single
+@quietly
+def cumsum(x, dim):
+    return np.cumsum(x, axis=dim if x.ndim else None, dtype=x.dtype).reshape(x.shape)
+
+
+def _position(find, x, dim, keepdim):
+    return np.asarray(find(x, axis=dim if np.ndim(x) else None, keepdims=keepdim), dtype=np.int64)

@@ -1,0 +1,336 @@
+"""Tensors from numbers, arrays and sizes: the calls that have no tensor argument."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from plugrad import dtypes, shapes
+from plugrad.backends import backend, resolve_device
+from plugrad.devices import META, Device
+from plugrad.dtypes import DType
+from plugrad.encoding import encode
+from plugrad.errors import ArgumentError, DtypeError, ShapeError
+from plugrad.families import as_operand
+from plugrad.ops import creation as ops
+from plugrad.spec import spec_of
+from plugrad.tape import Leaf
+from plugrad.value import NO_DATA, Value, wrap
+
+if TYPE_CHECKING:
+    from plugrad.tensor import Tensor
+
+DeviceLike = Device | str | None
+
+
+def tensor(
+    data: Any,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A new tensor with a copy of numbers, nested sequences of them, an array, or a tensor."""
+    if isinstance(data, Value):
+        made = ops.clone(data).detach()
+    else:
+        made = _adopt(data, device)
+        if made is None:
+            return _with_grad(_from_numbers(data, dtype, device), requires_grad)
+        made = ops.clone(made)
+    return _with_grad(_moved(made, dtype, device), requires_grad)
+
+
+def as_tensor(data: Any, dtype: DType | None = None, device: DeviceLike = None) -> Tensor:
+    """The data as a tensor: a tensor as it is, an array shared where its memory can be, else a copy."""
+    if isinstance(data, Value):
+        return _moved(data, dtype, device)
+    made = _adopt(data, device)
+    if made is None:
+        return _from_numbers(data, dtype, device)
+    return _moved(made, dtype, device)
+
+
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor that shares memory with a NumPy array, on the default CPU backend."""
+    made = _adopt(ndarray, "cpu")
+    if made is None:
+        raise DtypeError(
+            "from_numpy", "ndarray", expected="a numpy.ndarray of numbers or bools", got=ndarray
+        )
+    return made
+
+
+def frombuffer(
+    buffer: Any,
+    *,
+    dtype: DType,
+    count: int = -1,
+    offset: int = 0,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A one-dimensional tensor with a copy of a buffer's bytes, read as little-endian elements."""
+    data = memoryview(buffer).cast("B")[offset:]
+    if count >= 0:
+        data = data[: count * dtype.itemsize]
+    size, rest = divmod(len(data), dtype.itemsize)
+    if rest or (count >= 0 and size != count):
+        raise ArgumentError(
+            "frombuffer",
+            "buffer",
+            expected=f"whole elements of {dtype.itemsize} bytes",
+            got=f"{len(data)} bytes from offset {offset}",
+        )
+    return _with_grad(from_bytes(data, dtype, (size,), None), requires_grad)
+
+
+def from_bytes(
+    data: memoryview, dtype: DType, shape: tuple[int, ...], device: DeviceLike
+) -> Tensor:
+    """A tensor from its elements' little-endian bytes in C order."""
+    where = resolve_device(device)
+    if where.type == META:
+        return wrap(NO_DATA, spec_of(shape, dtype, where))
+    native = backend(where.type).service("array_from_host")(data, dtype, shape, where.index)
+    return wrap(native, spec_of(shape, dtype, where))
+
+
+def zeros(
+    *size: Any, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False
+) -> Tensor:
+    """Every element 0."""
+    return full(sizes_of("zeros", size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def ones(
+    *size: Any, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False
+) -> Tensor:
+    """Every element 1."""
+    return full(sizes_of("ones", size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def empty(
+    *size: Any, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False
+) -> Tensor:
+    """Elements that are whatever was in memory."""
+    made = ops.empty(
+        sizes_of("empty", size), dtype or dtypes.get_default_dtype(), resolve_device(device)
+    )
+    return _with_grad(made, requires_grad)
+
+
+def full(
+    size: Sequence[int],
+    fill_value: bool | int | float | complex,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Every element `fill_value`; its kind of number decides the dtype where none is named."""
+    shape = checked_size("full", shapes.as_ints(size, "full"))
+    if isinstance(fill_value, Value):
+        fill_value = fill_value.item()  # type: ignore[attr-defined]
+    made = ops.full(
+        shape, fill_value, dtype or dtypes.of_scalar(fill_value), resolve_device(device)
+    )
+    return _with_grad(made, requires_grad)
+
+
+def zeros_like(input: Tensor, *, dtype: DType | None = None, device: DeviceLike = None) -> Tensor:
+    """Zeros of a tensor's shape, dtype and device."""
+    return full_like(input, 0, dtype=dtype, device=device)
+
+
+def ones_like(input: Tensor, *, dtype: DType | None = None, device: DeviceLike = None) -> Tensor:
+    """Ones of a tensor's shape, dtype and device."""
+    return full_like(input, 1, dtype=dtype, device=device)
+
+
+def empty_like(input: Tensor, *, dtype: DType | None = None, device: DeviceLike = None) -> Tensor:
+    """An uninitialised tensor of another's shape, dtype and device."""
+    where = input.device if device is None else resolve_device(device)
+    return ops.empty(input.shape, dtype or input.dtype, where)
+
+
+def full_like(
+    input: Tensor,
+    fill_value: bool | int | float | complex,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+) -> Tensor:
+    """One number throughout, in a tensor's shape, dtype and device."""
+    where = input.device if device is None else resolve_device(device)
+    return ops.full(input.shape, fill_value, dtype or input.dtype, where)
+
+
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`start`, `start + step`, … below `end`; int64 where all three are integers."""
+    if end is None:
+        start, end = 0, start
+    if step == 0 or (end - start) * step < 0:
+        raise ArgumentError(
+            "arange",
+            "step",
+            expected=f"a step other than 0 that leads from {start} to {end}",
+            got=step,
+        )
+    if dtype is None:
+        whole = all(isinstance(number, int) for number in (start, end, step))
+        dtype = dtypes.int64 if whole else dtypes.get_default_dtype()
+    count = math.ceil((end - start) / step)
+    return _with_grad(ops.arange(start, step, count, dtype, resolve_device(device)), requires_grad)
+
+
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`steps` numbers in equal distances from `start` to `end`, both included."""
+    if steps < 0:
+        raise ArgumentError("linspace", "steps", expected="at least 0", got=steps)
+    where = resolve_device(device)
+    dtype = dtype or dtypes.get_default_dtype()
+    distance = (end - start) / (steps - 1) if steps > 1 else 0.0
+    made = ops.arange(start, distance, steps, dtype, where)
+    if steps > 1:
+        made[-1] = end  # start + (steps - 1) * distance may round past it
+    return _with_grad(made, requires_grad)
+
+
+def logspace(
+    start: float,
+    end: float,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+) -> Tensor:
+    """`base` to the powers that `linspace` gives."""
+    powers = linspace(start, end, steps, dtype=dtypes.float64, device=device)
+    made = as_operand(base, dtypes.float64, powers.device) ** powers
+    return as_operand(made, dtype or dtypes.get_default_dtype(), None)
+
+
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """1 on the diagonal, 0 elsewhere."""
+    made = zeros(n, n if m is None else m, dtype=dtype, device=device)
+    made.diagonal().fill_(1)
+    return _with_grad(made, requires_grad)
+
+
+def sizes_of(operator: str, sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    """Sizes given one by one, or as one sequence."""
+    if len(sizes) == 1 and isinstance(sizes[0], Sequence):
+        sizes = tuple(sizes[0])
+    return checked_size(operator, shapes.as_ints(sizes, operator))
+
+
+def checked_size(operator: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without negative sizes."""
+    if any(size < 0 for size in shape):
+        raise ShapeError(operator, "size", expected="sizes of at least 0", got=shape)
+    return shape
+
+
+def _with_grad(made: Any, requires_grad: bool) -> Any:
+    return made.requires_grad_() if requires_grad else made
+
+
+def _moved(made: Any, dtype: DType | None, device: DeviceLike) -> Any:
+    if device is None and dtype is None:
+        return made
+    return made.to(dtype=dtype, device=device)
+
+
+def _adopt(data: Any, device: DeviceLike) -> Any:
+    """An array of some library as a tensor, or `None` if it is none."""
+    if isinstance(data, (bool, int, float, complex, list, tuple, str)):
+        return None
+    where = resolve_device(device)
+    if where.type == META:
+        return None
+    owner = backend(where.type)
+    native = owner.service("array_adopt")(data, where.index)
+    if native is None:
+        return None
+    shape, dtype = owner.service("array_spec")(native)
+    return wrap(native, spec_of(tuple(shape), dtype, where))
+
+
+def _from_numbers(data: Any, dtype: DType | None, device: DeviceLike) -> Any:
+    shape = _shape_of(data)
+    numbers: list[Any] = []
+    _flatten(data, shape, 0, numbers)
+    if dtype is None:
+        dtype = _common_dtype(numbers)
+    where = resolve_device(device)
+    return from_bytes(memoryview(encode(numbers, dtype)), dtype, shape, where)
+
+
+def _shape_of(data: Any) -> tuple[int, ...]:
+    shape: list[int] = []
+    while not isinstance(data, (bool, int, float, complex)):
+        if isinstance(data, Value):
+            shape += data.spec.shape
+            break
+        if isinstance(data, str) or not hasattr(data, "__len__"):
+            if hasattr(data, "item"):
+                break
+            raise DtypeError(
+                "tensor", "data", expected="numbers, or sequences of them", got=type(data).__name__
+            )
+        shape.append(len(data))
+        if not len(data):
+            break
+        data = data[0]
+    return tuple(shape)
+
+
+def _flatten(data: Any, shape: tuple[int, ...], depth: int, into: list[Any]) -> None:
+    if depth == len(shape):
+        number = data.item() if hasattr(data, "item") else data
+        if not isinstance(number, (bool, int, float, complex)):
+            raise ShapeError("tensor", "data", expected=f"shape {shape} throughout", got=number)
+        into.append(number)
+        return
+    if isinstance(data, (bool, int, float, complex)) or len(data) != shape[depth]:
+        got = data if isinstance(data, (bool, int, float, complex)) else f"{len(data)} elements"
+        raise ShapeError(
+            "tensor", f"data at depth {depth}", expected=f"{shape[depth]} elements", got=got
+        )
+    for each in data:
+        _flatten(each, shape, depth + 1, into)
+
+
+def _common_dtype(numbers: list[Any]) -> DType:
+    kinds = {type(number) for number in numbers} or {float}
+    return dtypes.promote((), (), kinds)
+
+
+def leaf_of(value: Any) -> Leaf:
+    """A fresh leaf for a tensor that shall collect gradients."""
+    return Leaf(value.spec)

@@ -1,0 +1,110 @@
+"""Which backends and plugins are installed. Nothing is imported until its name is asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, final
+
+from plugrad.errors import (
+    BackendBlockedError,
+    BackendImportError,
+    PluginError,
+    UnknownBackendError,
+)
+from plugrad.hooks import PROJECT
+
+# What to type where a well-known backend is missing.
+INSTALL_HINTS = {
+    "numpy": "pip install plugrad",
+    "numba": "pip install 'plugrad[numba]'",
+    "cuda": "pip install 'plugrad[cuda12]' or 'plugrad[cuda13]', by the driver's CUDA version",
+}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A name under which some distribution, or the running program, offers a backend or a plugin."""
+
+    name: str
+    distribution: str
+    version: str
+    source: EntryPoint | Any
+
+    def load(self) -> object:
+        """The plugin itself; a failing import is chained to the error."""
+        if not isinstance(self.source, EntryPoint):
+            return self.source
+        try:
+            return self.source.load()
+        except Exception as cause:
+            raise BackendImportError(
+                self.name,
+                f"{self.distribution} {self.version} is installed, but importing "
+                f"{self.source.value!r} failed: {type(cause).__name__}: {cause}",
+                hint="mend that import, or block the backend with PLUGRAD_BLOCK=" + self.name,
+            ) from cause
+
+
+_offered: dict[str, Offer] = {}
+
+
+def offer(name: str, plugin: object) -> None:
+    """Offer a backend or plugin under a name without installing it, as a test suite does."""
+    if name in _offered or name in _installed():
+        raise PluginError(name, "a backend or plugin of this name is offered already")
+    _offered[name] = Offer(name, "(this program)", "", plugin)
+
+
+def withdraw(name: str) -> None:
+    """Take back what `offer` offered."""
+    del _offered[name]
+
+
+def names() -> list[str]:
+    """Every name that is offered, the reference first."""
+    return sorted({*_installed(), *_offered}, key=lambda name: (name != "numpy", name))
+
+
+def find(name: str) -> Offer:
+    """The one offer of that name; the errors say what to install, or which two collide."""
+    if name in blocked():
+        raise BackendBlockedError(
+            name, "PLUGRAD_BLOCK forbids it", hint="take the name out of that environment variable"
+        )
+    offers = [*_installed().get(name, ())]
+    if name in _offered:
+        offers.append(_offered[name])
+    if not offers:
+        hint = INSTALL_HINTS.get(name, "install the distribution that offers it")
+        raise UnknownBackendError(name, f"not installed; there are {', '.join(names())}", hint=hint)
+    if len(offers) > 1:
+        rivals = " and ".join(f"{o.distribution} {o.version}" for o in offers)
+        raise PluginError(
+            name, f"{rivals} both offer this name", hint="uninstall one of the two"
+        )
+    return offers[0]
+
+
+def blocked() -> frozenset[str]:
+    """The names that the environment variable `PLUGRAD_BLOCK` (comma-separated) forbids."""
+    return frozenset(filter(None, os.environ.get("PLUGRAD_BLOCK", "").replace(" ", "").split(",")))
+
+
+@cache
+def _installed() -> dict[str, list[Offer]]:
+    found: dict[str, list[Offer]] = {}
+    for entry in entry_points(group=PROJECT):
+        distribution = entry.dist
+        found.setdefault(entry.name, []).append(
+            Offer(
+                entry.name,
+                distribution.name if distribution else "(unknown)",
+                distribution.version if distribution else "",
+                entry,
+            )
+        )
+    return found

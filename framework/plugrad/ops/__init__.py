@@ -1,0 +1,13 @@
+"""The operators: importing this package declares them all."""
+
+from plugrad.ops import activation as activation
+from plugrad.ops import comparison as comparison
+from plugrad.ops import creation as creation
+from plugrad.ops import elementwise as elementwise
+from plugrad.ops import indexing as indexing
+from plugrad.ops import joining as joining
+from plugrad.ops import linalg as linalg
+from plugrad.ops import reduction as reduction
+from plugrad.ops import sampling as sampling
+from plugrad.ops import transfer as transfer
+from plugrad.ops import views as views

@@ -1,0 +1,115 @@
+"""Activations: composites whose bodies are their meaning, with derivatives that save little."""
+
+from __future__ import annotations
+
+import math
+
+from plugrad.families import composite, elementwise
+from plugrad.ops.comparison import where
+from plugrad.ops.elementwise import REAL, erf, exp, log, maximum, sigmoid, tanh
+from plugrad.ops.reduction import amax
+from plugrad.ops.reduction import sum as sum_over
+
+
+@elementwise(takes=REAL, body=True)
+def relu(x, /):
+    """`x` where it is positive, else 0; a NaN stays one."""
+    return maximum(x, 0)
+
+
+# At 0 the subgradient 0 is chosen.
+relu.vjp(x=lambda g, out: relu_backward(g, out))
+
+
+@elementwise(takes="float", body=True)
+def relu_backward(g, out, /):
+    """The cotangent of relu's operand, from that of its result."""
+    return where(out > 0, g, 0)
+
+
+relu_backward.vjp(g=lambda g, out: relu_backward(g, out))
+
+
+@elementwise(takes="float", body=True)
+def silu(x, /):
+    """`x * sigmoid(x)`."""
+    return x * sigmoid(x)
+
+
+silu.vjp(x=lambda g, x: _silu_slope(x, sigmoid(x)) * g)
+
+
+def _silu_slope(x, s):
+    return s * (1 + x * (1 - s))
+
+
+@elementwise(takes="float", body=True)
+def gelu(x, /):
+    """`x` times the normal distribution function at `x`."""
+    return x * 0.5 * (1 + erf(x * math.sqrt(0.5)))
+
+
+gelu.vjp(
+    x=lambda g, x: g
+    * (
+        (1 + erf(x * math.sqrt(0.5))) * 0.5
+        + x * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+    )
+)
+
+
+@elementwise(takes="float", body=True)
+def gelu_tanh(x, /):
+    """`gelu` with the distribution function approximated by tanh (D. Hendrycks, K. Gimpel, arXiv 1606.08415)."""
+    return x * 0.5 * (1 + tanh(_gelu_argument(x)))
+
+
+gelu_tanh.vjp(x=lambda g, x: g * _gelu_tanh_slope(x, tanh(_gelu_argument(x))))
+
+_ROOT = math.sqrt(2 / math.pi)
+
+
+def _gelu_argument(x):
+    return (x + x * x * x * 0.044715) * _ROOT
+
+
+def _gelu_tanh_slope(x, t):
+    return (1 + t) * 0.5 + x * 0.5 * (1 - t * t) * (1 + x * x * (3 * 0.044715)) * _ROOT
+
+
+@composite(lambda x: x)
+def softmax(x, /, dim):
+    """`exp(x)` over its sum along an axis."""
+    raised = exp(x - _largest(x, dim))
+    return raised / sum_over(raised, dim, True)
+
+
+softmax.vjp(x=lambda g, out, dim: softmax_backward(g, out, dim))
+
+
+@composite(lambda g: g)
+def softmax_backward(g, out, /, dim):
+    """The cotangent of softmax's operand, from that of its result."""
+    weighted = g * out
+    return weighted - out * sum_over(weighted, dim, True)
+
+
+@composite(lambda x: x)
+def log_softmax(x, /, dim):
+    """The logarithm of softmax, without forming it."""
+    shifted = x - _largest(x, dim)
+    return shifted - log(sum_over(exp(shifted), dim, True))
+
+
+log_softmax.vjp(x=lambda g, out, dim: log_softmax_backward(g, out, dim))
+
+
+@composite(lambda g: g)
+def log_softmax_backward(g, out, /, dim):
+    """The cotangent of log_softmax's operand, from that of its result."""
+    return g - exp(out) * sum_over(g, dim, True)
+
+
+def _largest(x, dim):
+    # A shift changes nothing in the result, so it is taken as a constant.
+    return amax(x.detach(), dim, True)

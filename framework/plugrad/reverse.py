@@ -1,0 +1,223 @@
+"""The autograd engine: from outputs back to leaves, iteratively.
+
+Nodes are taken by descending sequence number from a heap, so each is met after everything that used its output; a chain of
+any length needs no stack. A node's inputs get their cotangents summed to their shape and cast to their dtype here, once,
+so that no formula mentions broadcasting. A cotangent that nobody sent stays absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+from plugrad.errors import AutogradError, ShapeError
+from plugrad.ops.creation import clone
+from plugrad.ops.elementwise import add, add_
+from plugrad.ops.reduction import sum as sum_over
+from plugrad.ops.views import reshape
+from plugrad.families import as_operand
+from plugrad.spec import Spec
+from plugrad.tape import Leaf, Node, Output, mode, node_of
+
+
+def backward(
+    outputs: Sequence[Any],
+    cotangents: Sequence[Any],
+    *,
+    retain_graph: bool,
+    create_graph: bool,
+    inputs: Sequence[Any] | None = None,
+) -> None:
+    """Add to the `.grad` of the leaves that the outputs depend on, or of `inputs` only."""
+    targets = None if inputs is None else [_require_node(tensor, "inputs") for tensor in inputs]
+    found = _walk(outputs, cotangents, targets, retain_graph, create_graph)
+    for node, cotangent in found.items():
+        if type(node) is Leaf:
+            _accumulate(node, cotangent, shared=True)
+
+
+def grad(
+    outputs: Sequence[Any],
+    inputs: Sequence[Any],
+    cotangents: Sequence[Any],
+    *,
+    retain_graph: bool,
+    create_graph: bool,
+) -> list[Any]:
+    """The cotangents of the inputs, `None` for one that the outputs do not depend on."""
+    targets = [_require_node(tensor, "inputs") for tensor in inputs]
+    found = _walk(outputs, cotangents, targets, retain_graph, create_graph)
+    return [found.get(node) for node in targets]
+
+
+def _require_node(tensor: Any, argument: str) -> Node:
+    node = node_of(tensor)
+    if node is None:
+        raise AutogradError(
+            f"{argument}: one of the tensors does not require grad; call requires_grad_() before "
+            "using it, and mind that detach() and no_grad() cut the graph"
+        )
+    return node
+
+
+def _walk(
+    outputs: Sequence[Any],
+    cotangents: Sequence[Any],
+    targets: list[Node] | None,
+    retain_graph: bool,
+    create_graph: bool,
+) -> dict[Node, Any]:
+    """Run the graph backwards. Without targets leaves accumulate; with targets theirs are returned."""
+    pending: dict[Node, Any] = {}
+    owned: set[Node] = set()
+    heap: list[tuple[int, Node]] = []
+    found: dict[Node, Any] = {}
+    wanted = None if targets is None else set(targets)
+    useful = None if wanted is None else _leading_to(outputs, wanted)
+    before = mode.grad
+    mode.grad = create_graph
+    try:
+        for output, cotangent in zip(outputs, cotangents, strict=True):
+            node = _require_node(output, "outputs")
+            _send(node, cotangent, pending, owned, heap)
+        while heap:
+            node = heappop(heap)[1]
+            g = pending.pop(node)
+            if node.hooks is not None:
+                g = _run_hooks(node, g)
+            if wanted is not None and node in wanted:
+                found[node] = g
+            if type(node) is Leaf:
+                if wanted is None:
+                    _accumulate(node, g, shared=node not in owned)
+                continue
+            parents = node.parents
+            results = node.pull(g)
+            if not retain_graph:
+                node.release()
+            for parent, spec, cotangent in zip(parents, node.specs, results, strict=True):
+                if parent is None or cotangent is None:
+                    continue
+                if type(parent) is tuple:
+                    for each, its, part in zip(parent, spec, cotangent, strict=True):
+                        if each is not None and part is not None:
+                            if useful is None or each in useful:
+                                _send(each, fit(node, part, its), pending, owned, heap)
+                elif type(node) is Output:
+                    _collect(node, g, pending, heap)
+                elif useful is None or parent in useful:
+                    fitted = fit(node, cotangent, spec)
+                    _send(parent, fitted, pending, owned, heap)
+                    if fitted is not g and fitted.memory is None and type(parent) is Leaf:
+                        owned.add(parent)
+    finally:
+        mode.grad = before
+    return found
+
+
+def _send(
+    node: Node, cotangent: Any, pending: dict[Node, Any], owned: set[Node], heap: list[Any]
+) -> None:
+    earlier = pending.get(node)
+    if earlier is None:
+        pending[node] = cotangent
+        heappush(heap, (-node.sequence, node))
+    elif node in owned and not mode.grad:
+        add_(earlier, cotangent)
+    else:
+        pending[node] = add(earlier, cotangent)
+        owned.add(node)
+
+
+def _collect(output: Output, g: Any, pending: dict[Node, Any], heap: list[Any]) -> None:
+    producer: Node = output.parents[0]
+    gathered = pending.get(producer)
+    if gathered is None:
+        assert type(producer.spec) is tuple
+        gathered = pending[producer] = [None] * len(producer.spec)
+        heappush(heap, (-producer.sequence, producer))
+    gathered[output.index] = g
+
+
+def _leading_to(outputs: Sequence[Any], wanted: set[Node]) -> set[Node]:
+    """The nodes on some path from the outputs to a wanted node."""
+    seen: set[Node] = set()
+    stack = [node for node in map(node_of, outputs) if node is not None]
+    order: list[Node] = []
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            order.append(node)
+            stack += _parents(node)
+    useful = set(wanted)
+    for node in sorted(order, key=_sequence):
+        if not useful.isdisjoint(_parents(node)):
+            useful.add(node)
+    return useful
+
+
+def _sequence(node: Node) -> int:
+    return node.sequence
+
+
+def _parents(node: Node) -> list[Node]:
+    found: list[Node] = []
+    for parent in node.parents:
+        if type(parent) is tuple:
+            found += [each for each in parent if each is not None]
+        elif parent is not None:
+            found.append(parent)
+    return found
+
+
+def fit(node: Node, cotangent: Any, spec: Spec) -> Any:
+    """A cotangent brought to its input's shape, by summing what was broadcast, and to its dtype."""
+    own = cotangent.spec
+    if own is spec:
+        return cotangent
+    if own.dtype is not spec.dtype:
+        if own.dtype.is_complex and not spec.dtype.is_complex:
+            cotangent = cotangent.real
+        cotangent = as_operand(cotangent, spec.dtype, None)
+    shape = cotangent.spec.shape
+    if shape == spec.shape:
+        return cotangent
+    extra = len(shape) - len(spec.shape)
+    dims = [
+        dim
+        for dim, size in enumerate(shape)
+        if dim < extra or (size != 1 and spec.shape[dim - extra] == 1)
+    ]
+    if extra < 0 or any(
+        size != want and want != 1 for size, want in zip(shape[extra:], spec.shape, strict=True)
+    ):
+        raise ShapeError(
+            node.name(), "cotangent", expected=f"a shape that {spec.shape} broadcasts to", got=shape
+        )
+    return reshape(sum_over(cotangent, dims) if dims else cotangent, spec.shape)
+
+
+def _accumulate(leaf: Leaf, g: Any, *, shared: bool) -> None:
+    if leaf.grad is None:
+        # What someone else may hold too is copied: the gradient is the user's to change.
+        leaf.grad = g if mode.grad or not shared else clone(g)
+        if not mode.grad:
+            leaf.grad.node = None
+    elif mode.grad:
+        leaf.grad = add(leaf.grad, g)
+    else:
+        add_(leaf.grad, g)
+    if leaf.post_hooks:
+        for hook in list(leaf.post_hooks.values()):
+            hook()
+
+
+def _run_hooks(node: Node, g: Any) -> Any:
+    assert node.hooks is not None
+    for hook in list(node.hooks.values()):
+        replaced = hook(g)
+        if replaced is not None:
+            g = replaced
+    return g

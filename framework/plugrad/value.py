@@ -1,0 +1,137 @@
+"""Value: the data of a tensor without its methods, which floor 5 adds in `Tensor`.
+
+A kernel's result is *fresh*: its native array is known and nothing else. Its elements lie in C order by definition, but
+in whatever order the kernel left them by fact, until somebody looks: `settle` then gives it a flat buffer. A view is the
+other way round: storage and layout are known, the native array is made when a kernel first wants it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, final
+
+from plugrad.backends import backend
+from plugrad.devices import META
+from plugrad.shapes import contiguous_strides
+from plugrad.spec import Shape, Spec
+from plugrad.storage import Storage
+
+Layout = tuple[Shape, int]
+
+
+@final
+class NoData:
+    """The native array and the buffer of tensors on the meta device."""
+
+    def __repr__(self) -> str:
+        return "no data"
+
+
+NO_DATA = NoData()
+
+
+class Value:
+    """What dispatch knows of a tensor.
+
+    `array` is the backend's array or `None`, `memory` the storage or `None`, `place` strides and offset or `None`: what
+    is missing is made from the rest. `node` is the place in the autograd graph: `None`, a `Leaf`, or the node of the
+    operator that made it. `origin` says of which tensor it is a view, and through which operators.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "array", "memory", "node", "origin", "place", "spec")
+
+    # Above 0 for a value that a transform has wrapped: the transform then interprets its operators.
+    level: ClassVar[int] = 0
+
+    spec: Spec
+    array: Any
+    memory: Storage | None
+    place: Layout | None
+    node: Any
+    origin: Any
+
+    def native(self) -> Any:
+        """The backend's array."""
+        array = self.array
+        if array is None:
+            array = self.array = self._view_buffer()
+        return array
+
+    def _view_buffer(self) -> Any:
+        assert self.memory is not None and self.place is not None
+        spec = self.spec
+        if spec.device.type == META:
+            return NO_DATA
+        strides, offset = self.place
+        view = backend(spec.device.type).service("array_view")
+        return view(self.memory.buffer, spec.dtype, spec.shape, strides, offset)
+
+    def settle(self) -> Storage:
+        """The storage, with its buffer; from now on the elements' order in memory is a fact."""
+        storage = self.memory
+        if storage is None:
+            storage = self.memory = Storage()
+        if self.place is None:
+            spec = self.spec
+            if storage.buffer is None:
+                meta = spec.device.type == META
+                storage.buffer = (
+                    NO_DATA
+                    if meta
+                    else backend(spec.device.type).service("array_flatten")(self.array)
+                )
+            self.array = None
+            self.place = (contiguous_strides(spec.shape), 0)
+        return storage
+
+    @property
+    def layout(self) -> Layout:
+        """Strides and offset, in elements."""
+        if self.place is None:
+            return contiguous_strides(self.spec.shape), 0
+        return self.place
+
+    @property
+    def version(self) -> int:
+        """How often the storage was written in place."""
+        return 0 if self.memory is None else self.memory.version
+
+    def alias(self) -> Any:
+        """The same memory without a place in the graph."""
+        if self.memory is None:
+            self.memory = Storage()
+        twin = wrap(self.array, self.spec)
+        twin.memory = self.memory
+        twin.place = self.place
+        return twin
+
+
+class _Results:
+    tensor: type[Value] = Value
+
+
+_new = object.__new__
+
+
+def results_are(tensor: type[Value]) -> None:
+    """Floor 5 says which class operators return."""
+    _Results.tensor = tensor
+
+
+def wrap(native: Any, spec: Spec) -> Any:
+    """A fresh tensor around a kernel's result."""
+    value = _new(_Results.tensor)
+    value.spec = spec
+    value.array = native
+    value.memory = None
+    value.place = None
+    value.node = None
+    value.origin = None
+    return value
+
+
+def wrap_view(storage: Storage, layout: Layout, spec: Spec) -> Any:
+    """A tensor that looks at a storage through a layout."""
+    value = wrap(None, spec)
+    value.memory = storage
+    value.place = layout
+    return value
