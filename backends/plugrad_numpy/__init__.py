@@ -34,6 +34,8 @@ def plugrad_manifest() -> Manifest:
                 "reduction",
                 "joining",
                 "linalg",
+                "optimizer",
+                "indexing",
                 "sampling",
             )
         ),

@@ -193,6 +193,14 @@ def tanh(x):
 
 
 @kernel
+def tanh_backward(g, out):
+    # g - g out²: three passes over arrays; a Python number as operand would cost as much as they.
+    loss = ieee.run(np.multiply, g, out)
+    loss = ieee.run(np.multiply, loss, out)
+    return ieee.run(np.subtract, g, loss)
+
+
+@kernel
 @quietly
 def erf(x):
     return special.erf(x.astype(np.float64)).astype(x.dtype)
@@ -213,6 +221,12 @@ def sigmoid(x):
     out = ieee.run(np.exp, out)
     out = np.add(out, 1)
     return ieee.run(np.reciprocal, out)
+
+
+@kernel
+def sigmoid_backward(g, out):
+    weighted = ieee.run(np.multiply, g, out)
+    return ieee.run(np.subtract, weighted, ieee.run(np.multiply, weighted, out))
 
 
 @kernel

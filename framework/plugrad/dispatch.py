@@ -15,8 +15,8 @@ from plugrad.devices import META, Device
 from plugrad.errors import DeviceError, InPlaceError, UnsupportedError
 from plugrad.op import Operator, OperatorNode
 from plugrad.spec import Spec, spec_of
-from plugrad.tape import Leaf, Node, mode, no_grad, node_of
-from plugrad.value import NO_DATA, Value, wrap, wrap_view
+from plugrad.tape import Leaf, Node, enable_grad, mode, no_grad, node_of
+from plugrad.value import NO_DATA, Layout, Value, wrap, wrap_view
 
 _PLANS_PER_OPERATOR = 1 << 12
 
@@ -25,13 +25,29 @@ operators: dict[str, Operator] = {}
 
 @final
 class Plan:
-    """What was decided for calls with these specs. `kernel` is `None` where the body answers on tensors."""
+    """What was decided for calls on tensors with these specs: who computes, and the result's spec.
 
-    __slots__ = ("kernel", "spec")
+    `kernel` is `None` where the body answers, on tensors; `spec` then too, if no rule tells it.
+    """
 
-    def __init__(self, kernel: Kernel | None, spec: Any) -> None:
+    __slots__ = ("direct", "dissolves", "kernel", "place", "spec", "specs")
+
+    def __init__(
+        self,
+        operator: Operator,
+        kernel: Kernel | None,
+        spec: Any,
+        specs: tuple[Any, ...],
+        place: Layout | None = None,
+    ) -> None:
         self.kernel = kernel
         self.spec = spec
+        self.specs = specs
+        # Of a view: its strides and offset.
+        self.place = place
+        # A body without a derivative of its own must be run where gradients flow.
+        self.dissolves = operator.body is not None and not operator.pulls
+        self.direct = not (kernel is None or spec is None or operator.writes or self.dissolves)
 
 
 @final
@@ -51,8 +67,9 @@ class Origin:
     def rebuild(self) -> Node | None:
         """The view's node, made anew from the base's."""
         value: Any = self.base
-        for operator, params in self.steps:
-            value = dispatch(operator, (value,), params)
+        with enable_grad():
+            for operator, params in self.steps:
+                value = dispatch_view(operator, value, params)
         return value.node
 
 
@@ -75,8 +92,31 @@ def forget_plans() -> None:
 watchers.append(forget_plans)
 
 
+def dispatch_view(operator: Operator, base: Any, params: tuple[Any, ...]) -> Any:
+    """Call a view operator. Its plans are keyed by the layout, too; a fresh tensor's is `None`."""
+    try:
+        plan = operator.plans.get((base.spec, base.place, *params))
+    except TypeError:
+        plan = None
+    if plan is None:
+        if base.level:
+            return base.interpret(operator, (base,), params)
+        assert operator.geometry is not None
+        spec = base.spec
+        shape, strides, offset = operator.geometry(spec.shape, *base.layout, *params)
+        dtype = spec.dtype if operator.view_dtype is None else operator.view_dtype(spec.dtype)
+        its = spec_of(shape, dtype, spec.device)
+        plan = Plan(operator, None, its, (spec,), (strides, offset))
+        if len(operator.plans) >= _PLANS_PER_OPERATOR:
+            operator.plans.clear()
+        operator.plans[(spec, base.place, *params)] = plan
+    return look(operator, base, params, plan)
+
+
 def dispatch(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...]) -> Any:
     """Call an operator on tensors (or `None`, or tuples of tensors, as its contract says) and parameters."""
+    if operator.geometry is not None:
+        return dispatch_view(operator, arguments[0], params)
     keyed = operator.keyed
     facts = params if keyed is None else [params[i] for i in keyed]
     try:
@@ -90,20 +130,36 @@ def dispatch(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, 
         if operator.prepare is not None:
             arguments, params = operator.prepare(arguments, params)
         plan = _plan(operator, arguments, params)
-    tracked = mode.grad and any([_is_tracked(argument) for argument in arguments])
-    if operator.geometry is not None:
-        return _look(operator, arguments[0], params, tracked)
+    return execute(operator, arguments, params, plan)
+
+
+def execute(
+    operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...], plan: Plan
+) -> Any:
+    """Do what was planned."""
     kernel = plan.kernel
-    if kernel is None or (tracked and not operator.pulls and operator.body is not None):
-        return _run_body(operator, arguments, params, tracked)
+    if plan.direct and kernel is not None:
+        native = kernel(*[_native(argument) for argument in arguments], *params)
+        if native is not None:
+            spec = plan.spec
+            out = wrap_all(native, spec) if type(spec) is tuple else wrap(native, spec)
+            if operator.differentiable:
+                record(operator, arguments, params, out, plan)
+            return out
+    tracked = mode.grad and any([_node(argument) is not None for argument in arguments])
+    if kernel is None or plan.direct or (tracked and plan.dissolves):
+        return _run_body(operator, arguments, params, plan, tracked)
     if operator.writes:
-        return _write(operator, kernel, arguments, params, tracked)
+        return _write(operator, kernel, arguments, params, plan, tracked)
     native = kernel(*[_native(argument) for argument in arguments], *params)
     if native is None:
-        return _fall_back(operator, arguments, params, tracked)
-    out = wrap_all(native, plan.spec)
-    if tracked:
-        record(operator, arguments, params, out, plan.spec)
+        return _run_body(operator, arguments, params, plan, tracked)
+    if plan.spec is not None:
+        return wrap_all(native, plan.spec)
+    # The shape depends on the data.
+    plan = Plan(operator, kernel, _spec_of_result(arguments, native), plan.specs)
+    out = wrap(native, plan.spec)
+    record(operator, arguments, params, out, plan)
     return out
 
 
@@ -115,22 +171,32 @@ def wrap_all(native: Any, spec: Any) -> Any:
 
 
 def record(
-    operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...], out: Any, spec: Any
+    operator: Operator,
+    arguments: tuple[Any, ...],
+    params: tuple[Any, ...],
+    out: Any,
+    plan: Plan,
 ) -> None:
-    """Leave a node on the tape, if some tensor that the operator is differentiable in wants a cotangent."""
+    """Leave a node on the tape, if a tensor that the operator is differentiable in wants a cotangent."""
     if not mode.grad:
         return
     parents: list[Any] = [None] * len(arguments)
-    wanted = False
-    for pull in operator.pulls:
-        for position in pull.positions:
-            parent = parents[position] = _node(arguments[position])
-            wanted = wanted or parent is not None
+    wanted = 0
+    for position in operator.differentiable:
+        argument = arguments[position]
+        if type(argument) is tuple or argument is None:
+            parent = _node(argument)
+        else:
+            parent = argument.node if argument.origin is None else node_of(argument)
+        if parent is not None:
+            parents[position] = parent
+            wanted |= 1 << position
     if wanted:
-        specs = tuple([_spec(argument) for argument in arguments])
-        node = OperatorNode(operator, tuple(parents), specs, spec, params)
-        node.keep(arguments, out)
-        node.own(out if type(out) is tuple else (out,))
+        rule = operator.backward_of(wanted)
+        node = OperatorNode(rule, tuple(parents), plan.specs, plan.spec, params)
+        if rule.saves:
+            node.keep(arguments, out)
+        node.own(out)
 
 
 def declined(operator: Operator, arguments: tuple[Any, ...]) -> UnsupportedError:
@@ -193,11 +259,7 @@ def _node(argument: Any) -> Any:
     if type(argument) is tuple:
         nodes = tuple([_node(each) for each in argument])
         return nodes if any(nodes) else None
-    return node_of(argument)
-
-
-def _is_tracked(argument: Any) -> bool:
-    return _node(argument) is not None
+    return argument.node if argument.origin is None else node_of(argument)
 
 
 def _without_data(argument: Any) -> Any:
@@ -226,21 +288,37 @@ def _plan(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...
 
 def _decide(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...]) -> Plan:
     device = _common_device(operator, arguments, params)
-    if operator.geometry is not None:
-        return Plan(None, None)  # it also depends on strides: nothing can be decided here
+    specs = tuple([_spec(argument) for argument in arguments])
     if operator.rule is None and device.type == META:
-        return Plan(None, None)
+        return Plan(operator, None, None, specs)
     kernel: Kernel | None = None
     if device.type != META:
         kernel = backend(device.type).resolve(operator.name)
         if kernel is None and operator.body is None:
             raise declined(operator, arguments)
     if operator.rule is None:
-        return Plan(kernel, infer(operator, arguments, params) if kernel is not None else None)
-    known = dict(zip(operator.tensors, [_spec(argument) for argument in arguments], strict=True))
+        spec = None if kernel is None else infer(operator, arguments, params)
+        return Plan(operator, kernel, spec, specs)
+    known = dict(zip(operator.tensors, specs, strict=True))
     known.update(zip(operator.parameters, params, strict=True))
     spec = operator.rule(*[known[name] for name in operator.rule_names])
-    return Plan(_compute_nothing(spec) if device.type == META else kernel, spec)
+    if device.type != META:
+        return Plan(operator, kernel, spec, specs)
+    if spec is None:
+        raise UnsupportedError(
+            operator.name,
+            operator.tensors[0],
+            expected="a tensor with data, on which the result's shape depends",
+            got="one on the meta device",
+        )
+    return Plan(operator, _compute_nothing(spec), spec, specs)
+
+
+def _spec_of_result(arguments: tuple[Any, ...], native: Any) -> Spec:
+    """The spec of a result whose shape depends on the data: its operator's rule gives `None`."""
+    device = flatten(arguments)[0].spec.device
+    shape, dtype = backend(device.type).service("array_spec")(native)
+    return spec_of(tuple(shape), dtype, device)
 
 
 def _compute_nothing(spec: Any) -> Kernel:
@@ -267,27 +345,28 @@ def _common_device(
     return device
 
 
-def _fall_back(
-    operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...], tracked: bool
+def _run_body(
+    operator: Operator,
+    arguments: tuple[Any, ...],
+    params: tuple[Any, ...],
+    plan: Plan,
+    tracked: bool,
 ) -> Any:
     if operator.body is None:
         raise declined(operator, arguments)
-    return _run_body(operator, arguments, params, tracked)
-
-
-def _run_body(
-    operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...], tracked: bool
-) -> Any:
-    assert operator.body is not None
     tensors = flatten(arguments)
     if tensors and tensors[0].spec.device.type != META:
         backend(tensors[0].spec.device.type).fallbacks[operator.name] += 1
+    if tracked and operator.writes:
+        for target in flatten(tuple([arguments[position] for position in operator.writes])):
+            _refuse_leaf(operator, target)
     if not (tracked and operator.pulls):
         return operator.body(*arguments, *params)
     with no_grad():
         out = operator.body(*arguments, *params)
-    spec = tuple([each.spec for each in out]) if type(out) is tuple else out.spec
-    record(operator, arguments, params, out, spec)
+    if plan.spec is None:
+        plan.spec = tuple([each.spec for each in out]) if type(out) is tuple else out.spec
+    record(operator, arguments, params, out, plan)
     return out
 
 
@@ -315,16 +394,13 @@ def _kernel_from_body(operator: Operator) -> Any:
     return for_backend
 
 
-def _look(operator: Operator, base: Value, params: tuple[Any, ...], tracked: bool) -> Any:
+def look(operator: Operator, base: Any, params: tuple[Any, ...], plan: Plan) -> Any:
     """A view: another layout of the same storage. No kernel is called."""
-    assert operator.geometry is not None
-    storage = base.settle()
-    spec = base.spec
-    shape, strides, offset = operator.geometry(spec.shape, *base.layout, *params)
-    dtype = spec.dtype if operator.view_dtype is None else operator.view_dtype(spec.dtype)
-    out = wrap_view(storage, (strides, offset), spec_of(shape, dtype, spec.device))
-    if tracked:
-        record(operator, (base,), params, out, out.spec)
+    storage = base.memory if base.place is not None else base.settle()
+    assert plan.place is not None
+    out = wrap_view(storage, plan.place, plan.spec)
+    if base.node is not None or base.origin is not None:
+        record(operator, (base,), params, out, plan)
     origin = base.origin
     step = (operator, params)
     out.origin = Origin(base, (step,)) if origin is None else Origin(origin.base, (*origin.steps, step))
@@ -336,6 +412,7 @@ def _write(
     kernel: Kernel,
     arguments: tuple[Any, ...],
     params: tuple[Any, ...],
+    plan: Plan,
     tracked: bool,
 ) -> Any:
     """Run a kernel that changes tensors in place; gives them back."""
@@ -346,7 +423,7 @@ def _write(
             _refuse_leaf(operator, target)
         target.settle()
     if kernel(*[_native(argument) for argument in arguments], *params) is None:
-        return _fall_back(operator, arguments, params, tracked)
+        return _run_body(operator, arguments, params, plan, tracked)
     for target in written:
         target.memory.version += 1
     if tracked:
@@ -357,7 +434,7 @@ def _write(
 
 def _refuse_leaf(operator: Operator, target: Value) -> None:
     node: Any = target.node if target.origin is None else target.origin.base.node
-    if type(node) is Leaf and node.wanted:
+    if type(node) is Leaf:
         kind = "a leaf" if target.origin is None else "a view of a leaf"
         raise InPlaceError(
             f"{operator.name}: {kind} that requires grad cannot be written in place; "

@@ -7,6 +7,7 @@
     │   ├── DeviceError            (RuntimeError)
     │   ├── RangeError             (IndexError)
     │   ├── ArgumentError          (ValueError)
+    │   ├── KindError              (TypeError)  an object of the wrong class
     │   └── UnsupportedError       (NotImplementedError)  no kernel and no body answered
     ├── BackendError           one backend: fields backend, hint
     │   ├── UnknownBackendError    (ValueError)
@@ -76,6 +77,10 @@ class RangeError(OperatorError, IndexError):
 
 class ArgumentError(OperatorError, ValueError):
     """A parameter whose value makes no sense for the operator."""
+
+
+class KindError(OperatorError, TypeError):
+    """An argument that is not the kind of object that is wanted."""
 
 
 class UnsupportedError(OperatorError, NotImplementedError):

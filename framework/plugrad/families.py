@@ -13,14 +13,16 @@ from typing import Any, Literal, cast
 from plugrad import dtypes, shapes
 from plugrad.constants import constant
 from plugrad.contracts import Kernel
-from plugrad.dispatch import declare, dispatch, operators, record
+from plugrad.dispatch import declare, dispatch, dispatch_view, operators, record
 from plugrad.dtypes import DType
 from plugrad.errors import ArgumentError, DtypeError, ShapeError
-from plugrad.op import Operator, OperatorFunction, Rule
+from plugrad.op import Operator, OperatorFunction, Rule, tensor_names
 from plugrad.spec import Spec, spec_of
 from plugrad.value import wrap
 
 Declare = Callable[[Kernel], OperatorFunction]
+NUMBERS = frozenset({bool, int, float, complex})
+_NUMBERS_PER_OPERATOR = 1 << 8
 Result = Literal["same", "float", "bool", "real"]
 
 
@@ -57,9 +59,11 @@ def elementwise(
 
     def decorate(function: Kernel) -> OperatorFunction:
         name = function.__name__
+        names = tensor_names(function)
+        count = len(names)
+        own = next(i for i, each in enumerate(names) if each not in apart)
 
         def rule(*specs: Any) -> Spec:
-            specs = specs[:count]
             shape = specs[0].shape
             if any([spec.shape != shape for spec in specs]):
                 shape = shapes.broadcast_shapes(name, *[spec.shape for spec in specs])
@@ -92,13 +96,11 @@ def elementwise(
             function,
             family="elementwise",
             rule=rule,
+            rule_names=names,
             body=function if body else None,
             prepare=prepare,
             holomorphic=holomorphic,
         )
-        names, count = operator.tensors, len(operator.tensors)
-        own = next(i for i, each in enumerate(names) if each not in apart)
-        operator.rule_names = names
         return _publish(operator, _elementwise_call(operator))
 
     return decorate
@@ -131,16 +133,28 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
                 return dispatch(operator, (input,), ())
             out = wrap(native, plan.spec)
             if input.node is not None or input.origin is not None:
-                record(operator, (input,), (), out, plan.spec)
+                record(operator, (input,), (), out, plan)
             return out
 
         return unary
 
+    numbers: dict[Any, Any] = {}
+
     def binary(input: Any, other: Any) -> Any:
         try:
             plan = plans[input.spec, other.spec]
-        except (KeyError, AttributeError):
+        except KeyError:
             return dispatch(operator, (input, other), ())
+        except AttributeError:
+            # One of the two is a number: known already as a tensor, as a rule.
+            try:
+                if type(other) in NUMBERS:
+                    other = numbers[input.spec, type(other), other or repr(other)]
+                else:
+                    input = numbers[other.spec, type(input), input or repr(input)]
+                plan = plans[input.spec, other.spec]
+            except (KeyError, AttributeError, TypeError):
+                return _meet_number(operator, numbers, input, other)
         x = input.array
         if x is None:
             x = input.native()
@@ -158,10 +172,27 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
             or input.origin is not None
             or other.origin is not None
         ):
-            record(operator, (input, other), (), out, plan.spec)
+            record(operator, (input, other), (), out, plan)
         return out
 
     return binary
+
+
+def _meet_number(operator: Operator, numbers: dict[Any, Any], input: Any, other: Any) -> Any:
+    """Call a binary operator on a tensor and a number, and remember the number as a tensor.
+
+    Only where the tensor's dtype stays as it is: then the same two meet again without promotion.
+    """
+    out = dispatch(operator, (input, other), ())
+    tensor, number = (input, other) if hasattr(input, "spec") else (other, input)
+    if type(number) in NUMBERS and not getattr(tensor, "level", 0) and number == number:
+        spec = tensor.spec
+        if _promoted(operator.name, [tensor, number]) is spec.dtype and type(number) is not complex:
+            if len(numbers) >= _NUMBERS_PER_OPERATOR:
+                numbers.clear()
+            known = constant(number, spec.dtype, spec.device)
+            numbers[spec, type(number), number or repr(number)] = known
+    return out
 
 
 def _promoted(operator: str, operands: list[Any]) -> DType:
@@ -218,28 +249,28 @@ def as_operand(value: Any, dtype: DType | None, device: Any) -> Any:
 
 
 def in_place(function: OperatorFunction) -> OperatorFunction:
-    """The operator `name_` that writes the result of an elementwise operator into its first operand."""
+    """The operator `name_` that writes the result of `name` into its first operand."""
     base = function.operator
     name = base.name + "_"
-
-    # pluggy reads the parameters' names from the code object, so the contract is the base's under another name.
+    first = base.tensors[0]
+    count = len(base.tensors)
+    # pluggy reads the names of parameters from the code object: the contract is the base's, renamed.
     contract = FunctionType(base.function.__code__, base.function.__globals__, name)
     contract.__module__ = base.function.__module__
     contract.__doc__ = f"`{base.name}`, written into its first operand."
-    count = len(base.tensors)
 
     def body(*values: Any) -> Any:
         out = dispatch(base, values[:count], values[count:])
         return dispatch(operators["copy_"], (values[0], out), ())
 
-    def rule(*specs: Any) -> Spec:
-        target = specs[0]
-        shape = shapes.broadcast_shapes(name, *[spec.shape for spec in specs[:count]])
-        if shape != target.shape:
+    def rule(*facts: Any) -> Spec:
+        assert base.rule is not None
+        result, target = base.rule(*facts), facts[base.rule_names.index(first)]
+        if result.shape != target.shape:
             raise ShapeError(
                 name,
-                base.tensors[0],
-                expected=f"shape {shape}, which the operands broadcast to",
+                first,
+                expected=f"shape {result.shape}, which the operands broadcast to",
                 got=target.shape,
                 hint=f"use the out-of-place {base.name}()",
             )
@@ -248,23 +279,25 @@ def in_place(function: OperatorFunction) -> OperatorFunction:
     def prepare(
         arguments: tuple[Any, ...], params: tuple[Any, ...]
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        assert base.prepare is not None and base.rule is not None
         target = arguments[0]
-        assert base.prepare is not None
+        dtype = target.spec.dtype
         ready, _ = base.prepare(arguments, params)
-        result = base.rule(*map(_spec_of, ready)).dtype if base.rule else ready[0].spec.dtype
-        if not dtypes.can_cast(result, target.spec.dtype):
+        result = base.rule(*map(_spec_of, ready)).dtype
+        if not dtypes.can_cast(result, dtype):
             raise DtypeError(
                 name,
-                base.tensors[0],
+                first,
                 expected=f"a dtype that {result} casts to",
-                got=target.spec.dtype,
+                got=dtype,
                 hint=f"use the out-of-place {base.name}()",
             )
-        dtype = target.spec.dtype
+        common = ready[0].spec.dtype
         others = [
-            as_operand(argument, dtype if ready[i].spec.dtype is ready[0].spec.dtype else None, target.spec.device)
-            for i, argument in enumerate(arguments)
-            if i
+            as_operand(
+                argument, dtype if known.spec.dtype is common else None, target.spec.device
+            )
+            for argument, known in zip(arguments[1:], ready[1:], strict=True)
         ]
         return (target, *others), params
 
@@ -272,17 +305,33 @@ def in_place(function: OperatorFunction) -> OperatorFunction:
         contract,
         family="in_place",
         rule=rule,
+        rule_names=base.rule_names,
         body=body,
-        prepare=prepare,
-        writes=base.tensors[:1],
+        prepare=prepare if base.family == "elementwise" else None,
+        writes=(first,),
     )
-    operator.rule_names = operator.tensors
+    plans = operator.plans
 
     def call(input: Any, *others: Any) -> Any:
-        values = (input, *others)
-        return dispatch(operator, values[:count], values[count:])
+        return dispatch(operator, (input, *others[: count - 1]), others[count - 1 :])
 
-    return _publish(operator, call)
+    def binary(input: Any, other: Any) -> Any:
+        try:
+            plan = plans[input.spec, other.spec]
+        except (KeyError, AttributeError):
+            return dispatch(operator, (input, other), ())
+        kernel = plan.kernel
+        tracked = not (input.node is input.origin is other.node is other.origin is None)
+        if tracked or kernel is None:
+            return dispatch(operator, (input, other), ())
+        storage = input.settle()
+        if kernel(input.native(), other.native()) is None:
+            return dispatch(operator, (input, other), ())
+        storage.version += 1
+        return input
+
+    plain = count == 2 and not operator.parameters
+    return _publish(operator, binary if plain else call)
 
 
 def _spec_of(value: Any) -> Any:
@@ -342,6 +391,8 @@ def reduction(
             holomorphic=holomorphic,
         )
 
+        known: dict[Any, tuple[int, ...]] = {}
+
         def call(
             input: Any,
             dim: int | Sequence[int] | None = None,
@@ -349,9 +400,14 @@ def reduction(
             *,
             dtype: DType | None = None,
         ) -> Any:
+            try:
+                dims = known[len(input.spec.shape), dim]
+            except (KeyError, TypeError):
+                dims = shapes.normalize_dims(dim, len(input.spec.shape), name)
+                if dim is None or type(dim) is int:
+                    known[len(input.spec.shape), dim] = dims
             if dtype is not None:
                 input = as_operand(input, dtype, None)
-            dims = shapes.normalize_dims(dim, len(input.spec.shape), name)
             return dispatch(operator, (input,), (dims, keepdim))
 
         return _publish(operator, call)
@@ -369,7 +425,7 @@ def view(geometry: Rule, *, dtype: Rule | None = None) -> Declare:
         operator = Operator(function, family="view", geometry=geometry, view_dtype=dtype)
 
         def call(input: Any, *params: Any) -> Any:
-            return dispatch(operator, (input,), params)
+            return dispatch_view(operator, input, params)
 
         return _publish(operator, call)
 

@@ -12,7 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, final
 
 from plugrad.contracts import Kernel
-from plugrad.tape import FREED, Node, Output, Saved, freed, mode
+from plugrad.tape import Node, Output, changed, freed, mode, next_sequence
+
+# Where a formula's argument comes from: the cotangent, the result, then tensors, their specs, parameters, `needs`.
+_G, _OUT, _TENSORS = 0, 1, 2
 
 Rule = Callable[..., Any]
 Prepare = Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[tuple[Any, ...], tuple[Any, ...]]]
@@ -64,6 +67,7 @@ class Operator:
         *,
         family: str,
         rule: Rule | None = None,
+        rule_names: tuple[str, ...] | None = None,
         body: Rule | None = None,
         prepare: Prepare | None = None,
         geometry: Rule | None = None,
@@ -72,12 +76,11 @@ class Operator:
         rebase: Rule | None = None,
         holomorphic: bool = True,
     ) -> None:
-        parameters = inspect.signature(function).parameters
         self.name = function.__name__
         self.doc = inspect.getdoc(function) or ""
         self.family = family
-        self.tensors = tuple(n for n, p in parameters.items() if p.kind is p.POSITIONAL_ONLY)
-        self.parameters = tuple(n for n, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY)
+        self.tensors = tensor_names(function)
+        self.parameters = tuple(inspect.signature(function).parameters)[len(self.tensors) :]
         self.body = body
         self.prepare = prepare
         self.geometry = geometry
@@ -86,16 +89,20 @@ class Operator:
         self.writes = tuple(self.tensors.index(name) for name in writes)
         self.holomorphic = holomorphic
         self.rule = rule
-        self.rule_names = () if rule is None else tuple(inspect.signature(rule).parameters)
+        if rule_names is None:
+            rule_names = () if rule is None else tuple(inspect.signature(rule).parameters)
+        self.rule_names = rule_names
         # Parameters that no rule names cannot change the result's spec: a seed or a rate makes no new plan.
         named = [i for i, name in enumerate(self.parameters) if name in self.rule_names]
         everything = rule is None or len(named) == len(self.parameters)
         self.keyed: tuple[int, ...] | None = None if everything else tuple(named)
         self.batching: Rule | None = None
         self.pulls: list[Pull] = []
+        # The tensors that some formula answers for.
+        self.differentiable: tuple[int, ...] = ()
         # What was decided for a call, keyed by the specs of its tensors and the parameters.
         self.plans: dict[Any, Any] = {}
-        self._kept: dict[tuple[bool, ...], tuple[tuple[int, ...], bool]] = {}
+        self._backwards: dict[int, Backward] = {}
         self.function = function
 
     def __repr__(self) -> str:
@@ -119,108 +126,169 @@ class Operator:
             *self.parameters,
             "needs",
         )
-        wanted = tuple(sources.index(name) for name in inspect.signature(formula).parameters)
-        self.pulls.append(Pull(formula, positions, wanted))
+        named = tuple(sources.index(name) for name in inspect.signature(formula).parameters)
+        self.pulls.append(Pull(formula, positions, named))
+        self.differentiable = tuple(
+            sorted({position for pull in self.pulls for position in pull.positions})
+        )
+        self._backwards.clear()
 
-    def kept(self, wanted: tuple[bool, ...]) -> tuple[tuple[int, ...], bool]:
-        """Which tensors, and whether the result, must be saved when these inputs want a cotangent."""
-        found = self._kept.get(wanted)
+    def backward_of(self, wanted: int) -> Backward:
+        """The formulas that run when the inputs of these bits want a cotangent, and what they need saved."""
+        found = self._backwards.get(wanted)
         if found is None:
-            count = len(self.tensors)
-            sources = {
-                source
-                for pull in self.pulls
-                if any(wanted[position] for position in pull.positions)
-                for source in pull.sources
-            }
-            positions = tuple(i for i in range(count) if i + 2 in sources)
-            found = self._kept[wanted] = (positions, 1 in sources)
+            found = self._backwards[wanted] = Backward(self, wanted)
         return found
+
+
+def tensor_names(contract: Kernel) -> tuple[str, ...]:
+    """The names before a contract's slash."""
+    parameters = inspect.signature(contract).parameters
+    return tuple([name for name, p in parameters.items() if p.kind is p.POSITIONAL_ONLY])
+
+
+@final
+class Backward:
+    """The derivative of an operator for one choice of inputs that want a cotangent.
+
+    Its formulas take their arguments from a short list: the cotangent, the result if one names it, the saved tensors,
+    then those specs and parameters that are named.
+    """
+
+    __slots__ = ("extras", "keeps_out", "needs", "operator", "positions", "pulls", "saves")
+
+    def __init__(self, operator: Operator, wanted: int) -> None:
+        count = len(operator.tensors)
+        chosen = [p for p in operator.pulls if any(wanted >> i & 1 for i in p.positions)]
+        sources = {source for pull in chosen for source in pull.sources}
+        self.operator = operator
+        self.needs = tuple([bool(wanted >> i & 1) for i in range(count)])
+        self.keeps_out = _OUT in sources
+        self.positions = tuple([i for i in range(count) if _TENSORS + i in sources])
+        self.saves = self.keeps_out or bool(self.positions)
+        later = sorted(source for source in sources if source >= _TENSORS + count)
+        # Each is an index into (*specs, *params, needs).
+        self.extras = tuple([source - _TENSORS - count for source in later])
+        order = [_G, *([_OUT] if self.keeps_out else ()), *[_TENSORS + i for i in self.positions], *later]
+        self.pulls = tuple(
+            [(p.formula, p.positions, tuple([order.index(s) for s in p.sources])) for p in chosen]
+        )
 
 
 @final
 class OperatorNode(Node):
-    """What a call of an operator leaves behind."""
+    """What a call of an operator leaves behind: its rule, and the tensors that the rule names.
 
-    __slots__ = ("operator", "params", "saved")
+    `versions` are those that the saved tensors had; `saved` is `None` once they are freed.
+    """
+
+    __slots__ = ("params", "rule", "saved", "versions")
 
     def __init__(
         self,
-        operator: Operator,
+        rule: Backward,
         parents: tuple[Any, ...],
         specs: tuple[Any, ...],
         spec: Any,
         params: tuple[Any, ...],
     ) -> None:
-        super().__init__(parents, specs, spec)
-        self.operator = operator
+        # Node's fields are set here, not by its own method: a call is a tenth of the whole cost.
+        self.parents = parents
+        self.specs = specs
+        self.spec = spec
+        self.sequence = next_sequence()
+        self.hooks = None
+        self.rule = rule
         self.params = params
-        self.saved: Any = None
+        self.saved: Any = ()
+        self.versions: Any = ()
+
+    @property
+    def operator(self) -> Operator:
+        """The operator that was called."""
+        return self.rule.operator
 
     def name(self) -> str:
-        words = self.operator.name.strip("_").split("_")
+        words = self.rule.operator.name.strip("_").split("_")
         return "".join(word.capitalize() for word in words) + "Backward0"
 
     def keep(self, arguments: tuple[Any, ...], out: Any) -> None:
         """Save what the formulas name."""
-        positions, keeps_out = self.operator.kept(self.wanted())
-        if keeps_out:
-            results = out if type(out) is tuple else (out,)
-            kept = [arguments[i] for i in positions]
-            self.saved = Saved((*kept, *[result.alias() for result in results]))
-        elif positions:
-            self.saved = Saved(tuple([arguments[i] for i in positions]))
+        rule = self.rule
+        kept: list[Any] = []
+        if rule.keeps_out:
+            kept += [each.alias() for each in (out if type(out) is tuple else (out,))]
+        kept += [arguments[i] for i in rule.positions]
+        self.saved = kept
+        self.versions = [0 if t is None or t.memory is None else t.memory.version for t in kept]
 
-    def wanted(self) -> tuple[bool, ...]:
-        """Which inputs want a cotangent."""
-        return tuple([parent is not None for parent in self.parents])
+    def own(self, results: Any) -> None:
+        """Make this node the origin of its results."""
+        if type(results) is not tuple:
+            results.node = self
+            return
+        for index, result in enumerate(results):
+            if result.spec.dtype.kind in ("float", "complex"):
+                result.node = Output(self, index, result.spec)
 
     def pull(self, g: Any) -> Sequence[Any]:
-        operator = self.operator
-        needs = self.wanted()
-        known = [g, None, *(None,) * len(needs), *self.specs, *self.params, needs]
-        if self.saved is not None:
-            self._recall(known, needs)
-        conjugate = operator.holomorphic and type(g) is not tuple and g.spec.dtype.is_complex
-        if conjugate:
-            # PyTorch's convention: a formula f'(x) g of a holomorphic operator becomes conj(f'(x)) g.
-            known[0] = g.conj()
-        cotangents: list[Any] = [None] * len(needs)
-        for pull in operator.pulls:
-            positions = pull.positions
-            if any([needs[position] for position in positions]):
-                result = pull.formula(*[known[source] for source in pull.sources])
-                if len(positions) == 1:
-                    result = (result,)
+        rule = self.rule
+        known = [g]
+        if rule.saves:
+            self._recall(known)
+        if rule.extras:
+            facts = (*self.specs, *self.params, rule.needs)
+            known += [facts[i] for i in rule.extras]
+        if type(g) is not list and g.spec.dtype.is_complex and rule.operator.holomorphic:
+            return self._pull_conjugated(known)
+        cotangents: list[Any] = [None] * len(self.specs)
+        for formula, positions, sources in rule.pulls:
+            result = formula(*[known[source] for source in sources])
+            if len(positions) == 1:
+                cotangents[positions[0]] = result
+            else:
                 for position, cotangent in zip(positions, result, strict=True):
-                    if conjugate and cotangent is not None:
-                        cotangent = cotangent.conj()
                     cotangents[position] = cotangent
         return cotangents
 
-    def _recall(self, known: list[Any], needs: tuple[bool, ...]) -> None:
-        if self.saved is FREED:
-            raise freed(self.operator.name)
-        tensors = self.saved.check(self.operator.name)
-        positions, keeps_out = self.operator.kept(needs)
-        for position, tensor in zip(positions, tensors, strict=False):
-            known[2 + position] = tensor
-        if keeps_out:
-            results = tensors[len(positions) :]
-            if mode.grad:
-                results = tuple([result.alias() for result in results])
-                self.own(results)
-            known[1] = results if type(self.spec) is tuple else results[0]
+    def _pull_conjugated(self, known: list[Any]) -> Sequence[Any]:
+        # PyTorch's convention: f'(x) g of a holomorphic operator becomes conj(f'(x)) g.
+        known[0] = known[0].conj()
+        cotangents: list[Any] = [None] * len(self.specs)
+        for formula, positions, sources in self.rule.pulls:
+            result = formula(*[known[source] for source in sources])
+            results = (result,) if len(positions) == 1 else result
+            for position, cotangent in zip(positions, results, strict=True):
+                if cotangent is not None:
+                    conjugated = [None if c is None else c.conj() for c in _listed(cotangent)]
+                    cotangents[position] = (
+                        tuple(conjugated) if type(cotangent) is tuple else conjugated[0]
+                    )
+        return cotangents
 
-    def own(self, results: tuple[Any, ...]) -> None:
-        """Make this node the origin of its results."""
-        if type(self.spec) is not tuple:
-            results[0].node = self
+    def _recall(self, known: list[Any]) -> None:
+        saved = self.saved
+        if saved is None:
+            raise freed(self.operator.name)
+        for tensor, version in zip(saved, self.versions, strict=True):
+            if tensor is not None and tensor.memory is not None:
+                if tensor.memory.version != version:
+                    raise changed(self.operator.name, tensor, version)
+        if not self.rule.keeps_out:
+            known += saved
             return
-        for index, result in enumerate(results):
-            if result.spec.dtype.is_differentiable:
-                result.node = Output(self, index, result.spec)
+        count = len(saved) - len(self.rule.positions)
+        results = saved[:count]
+        if mode.grad:
+            results = [result.alias() for result in results]
+            self.own(tuple(results) if type(self.spec) is tuple else results[0])
+        known.append(tuple(results) if type(self.spec) is tuple else results[0])
+        known += saved[count:]
 
     def release(self) -> None:
-        if self.saved is not None:
-            self.saved = FREED
+        if self.saved:
+            self.saved = None
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if type(value) is tuple else (value,)

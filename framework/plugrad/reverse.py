@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from plugrad.errors import AutogradError, ShapeError
+from plugrad.op import OperatorNode
 from plugrad.ops.creation import clone
 from plugrad.ops.elementwise import add, add_
 from plugrad.ops.reduction import sum as sum_over
@@ -70,7 +71,7 @@ def _walk(
 ) -> dict[Node, Any]:
     """Run the graph backwards. Without targets leaves accumulate; with targets theirs are returned."""
     pending: dict[Node, Any] = {}
-    owned: set[Node] = set()
+    owned: set[Node] = set()  # whose pending cotangent nobody else holds
     heap: list[tuple[int, Node]] = []
     found: dict[Node, Any] = {}
     wanted = None if targets is None else set(targets)
@@ -79,24 +80,28 @@ def _walk(
     mode.grad = create_graph
     try:
         for output, cotangent in zip(outputs, cotangents, strict=True):
-            node = _require_node(output, "outputs")
-            _send(node, cotangent, pending, owned, heap)
+            _send(_require_node(output, "outputs"), cotangent, pending, owned, heap)
         while heap:
             node = heappop(heap)[1]
             g = pending.pop(node)
             if node.hooks is not None:
                 g = _run_hooks(node, g)
+                owned.discard(node)  # a hook may have kept it
             if wanted is not None and node in wanted:
                 found[node] = g
-            if type(node) is Leaf:
+            kind = type(node)
+            if kind is Leaf:
                 if wanted is None:
                     _accumulate(node, g, shared=node not in owned)
                 continue
-            parents = node.parents
-            results = node.pull(g)
+            if kind is Output:
+                _collect(node, g, pending, heap)
+                continue
+            cotangents = node.pull(g)
             if not retain_graph:
                 node.release()
-            for parent, spec, cotangent in zip(parents, node.specs, results, strict=True):
+            fresh = kind is OperatorNode
+            for parent, spec, cotangent in zip(node.parents, node.specs, cotangents, strict=True):
                 if parent is None or cotangent is None:
                     continue
                 if type(parent) is tuple:
@@ -104,12 +109,21 @@ def _walk(
                         if each is not None and part is not None:
                             if useful is None or each in useful:
                                 _send(each, fit(node, part, its), pending, owned, heap)
-                elif type(node) is Output:
-                    _collect(node, g, pending, heap)
-                elif useful is None or parent in useful:
-                    fitted = fit(node, cotangent, spec)
-                    _send(parent, fitted, pending, owned, heap)
-                    if fitted is not g and fitted.memory is None and type(parent) is Leaf:
+                    continue
+                if useful is not None and parent not in useful:
+                    continue
+                if cotangent.spec is not spec:
+                    cotangent = fit(node, cotangent, spec)
+                # What a formula has just computed, and has not passed through, is nobody else's.
+                ours = fresh and cotangent is not g and cotangent.memory is None
+                if wanted is None and type(parent) is Leaf and not (parent.hooks or parent.post_hooks):
+                    _accumulate(parent, cotangent, shared=not ours)
+                elif parent in pending:
+                    _send(parent, cotangent, pending, owned, heap)
+                else:
+                    pending[parent] = cotangent
+                    heappush(heap, (-parent.sequence, parent))
+                    if ours:
                         owned.add(parent)
     finally:
         mode.grad = before

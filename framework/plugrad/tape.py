@@ -17,7 +17,7 @@ from plugrad.errors import GraphFreedError, VersionError
 from plugrad.spec import Spec
 from plugrad.value import Value
 
-_next: Callable[[], int] = count().__next__
+next_sequence: Callable[[], int] = count().__next__
 
 
 class _Mode(threading.local):
@@ -89,17 +89,23 @@ def is_grad_enabled() -> bool:
 class Node:
     """One step of the graph. `parents[i]` takes the cotangent of input i, or is `None` where none is wanted.
 
-    `specs[i]` is what that cotangent must look like. An input that is a sequence of tensors has tuples in both places.
+    `specs[i]` is what that cotangent must look like, `spec` what the node's own does. An input that is
+    a sequence of tensors has tuples in both places; a node of several outputs has a tuple of specs.
     """
 
     __slots__ = ("__weakref__", "hooks", "parents", "sequence", "spec", "specs")
 
+    parents: tuple[Any, ...]
+    specs: tuple[Any, ...]
+    spec: Any
+    hooks: dict[int, Callable[..., Any]] | None
+
     def __init__(self, parents: tuple[Any, ...], specs: tuple[Any, ...], spec: Any) -> None:
         self.parents = parents
         self.specs = specs
-        self.spec: Spec | tuple[Spec, ...] = spec
-        self.sequence = _next()
-        self.hooks: dict[int, Callable[..., Any]] | None = None
+        self.spec = spec
+        self.sequence = next_sequence()
+        self.hooks = None
 
     def name(self) -> str:
         """What a reader of the graph sees."""
@@ -118,12 +124,11 @@ class Node:
 class Leaf(Node):
     """A tensor that the user wants the gradient of; the gradient lives here."""
 
-    __slots__ = ("grad", "post_hooks", "wanted")
+    __slots__ = ("grad", "post_hooks")
 
     def __init__(self, spec: Spec) -> None:
         super().__init__((), (), spec)
         self.grad: Any = None
-        self.wanted = True
         self.post_hooks: dict[int, Callable[..., Any]] | None = None
 
     def name(self) -> str:
@@ -156,29 +161,18 @@ class Output(Node):
         """The producer holds what was saved."""
 
 
-FREED: Any = object()
+def version_of(value: Value) -> int:
+    """How often the tensor's storage was written in place."""
+    return 0 if value.memory is None else value.memory.version
 
 
-@final
-class Saved:
-    """Tensors kept for backward with the versions they had."""
-
-    __slots__ = ("tensors", "versions")
-
-    def __init__(self, tensors: tuple[Any, ...]) -> None:
-        self.tensors = tensors
-        self.versions = tuple([None if t is None else t.version for t in tensors])
-
-    def check(self, operator: str) -> tuple[Any, ...]:
-        """The tensors, if nobody has written to them since."""
-        for position, (tensor, version) in enumerate(zip(self.tensors, self.versions, strict=True)):
-            if tensor is not None and tensor.version != version:
-                raise VersionError(
-                    f"{operator}: a tensor of shape {tensor.spec.shape} that backward needs (saved "
-                    f"tensor {position}) was changed in place: it is at version {tensor.version}, "
-                    f"expected version {version}; use the out-of-place operator, or clone() first"
-                )
-        return self.tensors
+def changed(operator: str, value: Value, saved: int) -> VersionError:
+    """The error of a saved tensor that somebody wrote to."""
+    return VersionError(
+        f"{operator}: a tensor of shape {value.spec.shape} that backward needs was changed in place: "
+        f"it is at version {value.version}, expected version {saved}; "
+        "use the out-of-place operator, or clone() first"
+    )
 
 
 def freed(operator: str) -> GraphFreedError:
@@ -192,11 +186,11 @@ def freed(operator: str) -> GraphFreedError:
 def node_of(value: Value) -> Node | None:
     """The node that a cotangent of this tensor goes to.
 
-    A view's own node is out of date once its base was written with gradient: then it is made anew from the base's.
+    A view's own node is out of date once its base was written with gradient: then it is made anew
+    from the base's.
     """
     origin = value.origin
     if origin is not None and origin.base.node is not origin.base_node:
         value.node = origin.rebuild()
         origin.base_node = origin.base.node
-    node: Node | None = value.node
-    return None if type(node) is Leaf and not node.wanted else node
+    return value.node

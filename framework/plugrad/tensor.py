@@ -8,6 +8,7 @@ from typing import Any
 
 from plugrad import creation, dtypes, printing, random, reverse, shapes
 from plugrad.backends import backend, resolve_device
+from plugrad.constants import constant
 from plugrad.creation import DeviceLike
 from plugrad.devices import META, Device
 from plugrad.dtypes import DType
@@ -162,8 +163,9 @@ class Tensor(Methods):
         """Have gradients collected in `.grad`, or no more; only a leaf can be switched off."""
         node = node_of(self)
         if not requires_grad:
-            if type(self.node) is Leaf:
-                self.node.wanted = False
+            if type(node) is Leaf:
+                self.node = None
+                self.__dict__["_grad"] = node.grad
             elif node is not None:
                 raise AutogradError(
                     "requires_grad_: only leaves can stop requiring grad; "
@@ -178,17 +180,16 @@ class Tensor(Methods):
                     got=self.spec.dtype,
                     hint="only such tensors have gradients; cast it first",
                 )
-            if type(self.node) is Leaf:
-                self.node.wanted = True
-            else:
-                self.node = Leaf(self.spec)
-                self.origin = None  # a leaf's own writes are refused, so its base's node cannot change
+            leaf = self.node = Leaf(self.spec)
+            leaf.grad = self.__dict__.pop("_grad", None)
+            self.origin = None  # writes to a leaf are refused: its base has nothing to learn
         return self
 
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded operator made this tensor."""
-        return node_of(self) is None or type(self.node) is Leaf
+        node = node_of(self)
+        return node is None or type(node) is Leaf
 
     @property
     def grad_fn(self) -> Node | None:
@@ -209,19 +210,16 @@ class Tensor(Methods):
         """The gradient collected so far; for a tensor that is no leaf, if `retain_grad()` was called."""
         if type(self.node) is Leaf:
             return self.node.grad
-        return self.__dict__.get("_retained")
+        return self.__dict__.get("_grad")
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None and value.spec.shape != self.spec.shape:
             raise ShapeError("grad", "value", expected=str(self.spec.shape), got=value.spec.shape)
-        if type(self.node) is not Leaf:
-            if self.node is not None:
-                self.__dict__["_retained"] = value
-                return
-            self.node = Leaf(self.spec)
-            self.node.wanted = False
-        self.node.grad = value
+        if type(self.node) is Leaf:
+            self.node.grad = value
+        else:
+            self.__dict__["_grad"] = value
 
     @property
     def data(self) -> Tensor:
@@ -282,8 +280,8 @@ class Tensor(Methods):
         def keep(g: Tensor) -> None:
             tensor = owner()
             if tensor is not None:
-                before = tensor.__dict__.get("_retained")
-                tensor.__dict__["_retained"] = g if before is None else before + g
+                before = tensor.__dict__.get("_grad")
+                tensor.__dict__["_grad"] = g if before is None else before + g
 
         self.register_hook(keep)
 
@@ -437,9 +435,9 @@ class Tensor(Methods):
             )
         copied = memory.clone(self.detach())
         if type(self.node) is Leaf:
-            copied.requires_grad_(self.node.wanted) if self.node.wanted else None
-            if self.node.grad is not None:
-                copied.grad = memory.clone(self.node.grad.detach())
+            copied.requires_grad_()
+        if self.grad is not None:
+            copied.grad = memory.clone(self.grad.detach())
         memo[id(self)] = copied
         return copied
 
@@ -491,7 +489,10 @@ def ones_for(output: Tensor, operator: str) -> Tensor:
             f"{operator}: a gradient can be implied only for a tensor with one element, "
             f"got shape {output.spec.shape}; pass gradient="
         )
-    return memory.full(output.spec.shape, 1, output.spec.dtype, output.spec.device)
+    spec = output.spec
+    if not spec.shape:
+        return constant(1, spec.dtype, spec.device)
+    return memory.full(spec.shape, 1, spec.dtype, spec.device)
 
 
 def _target(where: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, Any]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, final
 
-from plugrad.backends import backend
-from plugrad.devices import META
+from plugrad.backends import backend, watchers
+from plugrad.contracts import Kernel
+from plugrad.devices import META, Device
 from plugrad.shapes import contiguous_strides
 from plugrad.spec import Shape, Spec
 from plugrad.storage import Storage
@@ -59,10 +60,8 @@ class Value:
     def _view_buffer(self) -> Any:
         assert self.memory is not None and self.place is not None
         spec = self.spec
-        if spec.device.type == META:
-            return NO_DATA
         strides, offset = self.place
-        view = backend(spec.device.type).service("array_view")
+        view = _service("array_view", spec.device)
         return view(self.memory.buffer, spec.dtype, spec.shape, strides, offset)
 
     def settle(self) -> Storage:
@@ -73,12 +72,7 @@ class Value:
         if self.place is None:
             spec = self.spec
             if storage.buffer is None:
-                meta = spec.device.type == META
-                storage.buffer = (
-                    NO_DATA
-                    if meta
-                    else backend(spec.device.type).service("array_flatten")(self.array)
-                )
+                storage.buffer = _service("array_flatten", spec.device)(self.array)
             self.array = None
             self.place = (contiguous_strides(spec.shape), 0)
         return storage
@@ -103,6 +97,23 @@ class Value:
         twin.memory = self.memory
         twin.place = self.place
         return twin
+
+
+_services: dict[tuple[str, Device], Kernel] = {}
+watchers.append(_services.clear)
+
+
+def _service(name: str, device: Device) -> Kernel:
+    found = _services.get((name, device))
+    if found is None:
+        meta = device.type == META
+        found = _without_data if meta else backend(device.type).service(name)
+        _services[name, device] = found
+    return found
+
+
+def _without_data(*facts: Any) -> NoData:
+    return NO_DATA
 
 
 class _Results:

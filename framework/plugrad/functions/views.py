@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 def sizes_of(operator: str, sizes: tuple[Any, ...]) -> tuple[int, ...]:
     """Sizes given one by one, or as one sequence."""
+    for size in sizes:
+        if type(size) is not int:
+            break
+    else:
+        return sizes
     if len(sizes) == 1 and isinstance(sizes[0], Sequence):
         return shapes.as_ints(sizes[0], operator)
     return shapes.as_ints(sizes, operator)

@@ -7,6 +7,7 @@ from plugrad.ops import elementwise as elementwise
 from plugrad.ops import indexing as indexing
 from plugrad.ops import joining as joining
 from plugrad.ops import linalg as linalg
+from plugrad.ops import optimizer as optimizer
 from plugrad.ops import reduction as reduction
 from plugrad.ops import sampling as sampling
 from plugrad.ops import transfer as transfer

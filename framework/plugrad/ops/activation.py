@@ -36,11 +36,14 @@ def silu(x, /):
     return x * sigmoid(x)
 
 
-silu.vjp(x=lambda g, x: _silu_slope(x, sigmoid(x)) * g)
+silu.vjp(x=lambda g, x: silu_backward(g, x))
 
 
-def _silu_slope(x, s):
-    return s * (1 + x * (1 - s))
+@elementwise(takes="float", body=True)
+def silu_backward(g, x, /):
+    """The cotangent of silu's operand."""
+    s = sigmoid(x)
+    return g * s * (1 + x * (1 - s))
 
 
 @elementwise(takes="float", body=True)
@@ -49,13 +52,15 @@ def gelu(x, /):
     return x * 0.5 * (1 + erf(x * math.sqrt(0.5)))
 
 
-gelu.vjp(
-    x=lambda g, x: g
-    * (
-        (1 + erf(x * math.sqrt(0.5))) * 0.5
-        + x * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
-    )
-)
+gelu.vjp(x=lambda g, x: gelu_backward(g, x))
+
+
+@elementwise(takes="float", body=True)
+def gelu_backward(g, x, /):
+    """The cotangent of gelu's operand."""
+    below = (1 + erf(x * math.sqrt(0.5))) * 0.5
+    density = exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+    return g * (below + x * density)
 
 
 @elementwise(takes="float", body=True)
@@ -64,7 +69,7 @@ def gelu_tanh(x, /):
     return x * 0.5 * (1 + tanh(_gelu_argument(x)))
 
 
-gelu_tanh.vjp(x=lambda g, x: g * _gelu_tanh_slope(x, tanh(_gelu_argument(x))))
+gelu_tanh.vjp(x=lambda g, x: gelu_tanh_backward(g, x))
 
 _ROOT = math.sqrt(2 / math.pi)
 
@@ -73,8 +78,12 @@ def _gelu_argument(x):
     return (x + x * x * x * 0.044715) * _ROOT
 
 
-def _gelu_tanh_slope(x, t):
-    return (1 + t) * 0.5 + x * 0.5 * (1 - t * t) * (1 + x * x * (3 * 0.044715)) * _ROOT
+@elementwise(takes="float", body=True)
+def gelu_tanh_backward(g, x, /):
+    """The cotangent of gelu_tanh's operand."""
+    t = tanh(_gelu_argument(x))
+    slope = (1 - t * t) * (1 + x * x * (3 * 0.044715)) * _ROOT
+    return g * ((1 + t) * 0.5 + x * 0.5 * slope)
 
 
 @composite(lambda x: x)

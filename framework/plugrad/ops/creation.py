@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plugrad import shapes
-from plugrad.dispatch import operators, record
+from plugrad.dispatch import Plan, operators, record
 from plugrad.errors import ShapeError
 from plugrad.families import as_operand, composite, primitive
 from plugrad.spec import spec_of
@@ -59,10 +59,14 @@ def _rebase(x, source):
     """After a write that the graph must know: give the written tensor, or its base, a new node."""
     origin = x.origin
     if origin is None:
-        record(copy_.operator, (x, source), (), x, x.spec)
+        operator = copy_.operator
+        plan = Plan(operator, None, x.spec, (x.spec, source.spec))
+        record(operator, (x, source), (), x, plan)
         return
     base = origin.base
-    record(operators["overwrite"], (base, source), (origin.steps,), base, base.spec)
+    operator = operators["overwrite"]
+    plan = Plan(operator, None, base.spec, (base.spec, source.spec))
+    record(operator, (base, source), (origin.steps,), base, plan)
 
 
 @primitive(

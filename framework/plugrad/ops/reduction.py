@@ -145,7 +145,7 @@ def reduced_count(shape, dim):
 
 def unreduce(x, shape, dim, keepdim):
     """The result of a reduction, repeated over the elements that it came from."""
-    if not keepdim:
+    if not keepdim and x.spec.shape:
         x = reshape(x, shapes.reduce_shape(shape, dim, True))
     return expand(x, shape)
 

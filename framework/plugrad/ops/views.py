@@ -191,13 +191,15 @@ def _follow(x, steps):
 
 def reshape(x, shape):
     """A view where the strides allow it, else a copy."""
+    if (x.spec, x.place, shape) in view.operator.plans:
+        return view(x, shape)
     spec = x.spec
     target = shapes.infer_shape(shape, spec.numel, "reshape")
     if target == spec.shape:
         return x
     if geometry.view_strides(spec.shape, x.layout[0], target) is None:
-        x = clone(x)
-    return view(x, target)
+        return view(clone(x), target)
+    return view(x, shape)
 
 
 def inverse_permutation(dims):

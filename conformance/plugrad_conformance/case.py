@@ -1,0 +1,245 @@
+"""Case: how one operator is called, and what NumPy says it should give. A row of `cases/<family>.py` is one of these.
+
+Inputs are recipes, so that every dtype gets its own: `reals(3, 4)` draws floats for a float row, integers for an integer
+row. What belongs to the operator whatever the row's dtype is, such as positions or masks, comes from `integers` and
+`bools`. The reference sees the rounded inputs in float64 or complex128, integers and bools as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import ml_dtypes
+import numpy as np
+
+from plugrad import dtypes, ops
+from plugrad.dtypes import DType
+
+Draw = np.random.Generator
+Domain = Callable[[Draw, tuple[int, ...], DType], Any]
+
+BOOL = (dtypes.bool_,)
+INTEGERS = (dtypes.uint8, dtypes.int8, dtypes.int16, dtypes.int32, dtypes.int64)
+FLOATS = (dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64)
+COMPLEX = (dtypes.complex64, dtypes.complex128)
+INTEGRAL = BOOL + INTEGERS
+ORDERED = INTEGERS + FLOATS
+REAL = BOOL + INTEGERS + FLOATS
+INEXACT = FLOATS + COMPLEX
+NUMBERS = INTEGERS + FLOATS + COMPLEX
+EVERY = dtypes.ALL
+
+
+def native(dtype: DType) -> np.dtype[Any]:
+    """NumPy's dtype."""
+    return np.dtype(ml_dtypes.bfloat16 if dtype is dtypes.bfloat16 else dtype.name)
+
+
+# tolerance classes ----------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far a result may be from the float64 reference, in units in the last place (`eps`) of its dtype.
+
+    `own` units of the element itself. `steps` units of the largest operand or result, for operators that round in
+    between. `terms` units of float32, or of a wider dtype, per term of a sum: halves are summed in float32. With
+    `product` a term is as large as the product of the largest elements of all operands.
+    """
+
+    name: str
+    own: float = 0
+    steps: float = 0
+    terms: float = 0
+    product: bool = False
+
+    def wider(self, times: float) -> Tolerance:
+        """The same class with so many times the room."""
+        return Tolerance(
+            f"{times:g} x {self.name}",
+            self.own * times,
+            self.steps * times,
+            self.terms * times,
+            self.product,
+        )
+
+
+EXACT = Tolerance("exact")
+ROUNDED = Tolerance("rounded", own=1)
+TRANSCENDENTAL = Tolerance("transcendental", own=4)
+COMPOSED = Tolerance("composed", own=4, steps=4)
+REDUCTION = Tolerance("reduction", own=2, terms=1)
+CONTRACTION = Tolerance("contraction", own=2, terms=1, product=True)
+
+
+# inputs ---------------------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A recipe for one tensor; `dtype` is set where it does not follow the row's."""
+
+    shape: tuple[int, ...]
+    domain: Domain
+    dtype: DType | None = None
+
+    def make(self, draw: Draw, dtype: DType) -> np.ndarray[Any, Any]:
+        """The array, in the dtype in which the operator gets it."""
+        dtype = self.dtype or dtype
+        return np.asarray(self.domain(draw, self.shape, dtype)).astype(native(dtype))
+
+
+def reals(*shape: int) -> Array:
+    """Numbers of both signs, of size about 2; no negative ones for uint8."""
+    return Array(shape, _reals)
+
+
+def nonzero(*shape: int) -> Array:
+    """Like `reals`, but at least 0.4 away from 0, and True."""
+    return Array(shape, _nonzero)
+
+
+def positive(*shape: int) -> Array:
+    """From 0.3 to 3; integers from 1 to 4; complex numbers in the right half of the plane."""
+    return Array(shape, _positive)
+
+
+def unit(*shape: int) -> Array:
+    """Between -0.9 and 0.9; integers 0 and 1."""
+    return Array(shape, _unit)
+
+
+def small(*shape: int) -> Array:
+    """From 0 to 3: exponents and shifts."""
+    return Array(shape, lambda draw, shape, dtype: draw.integers(0, 4, shape))
+
+
+def integers(low: int, high: int, *shape: int) -> Array:
+    """int64 from `low` to `high - 1`, whatever the row's dtype: positions."""
+    return Array(shape, lambda draw, shape, dtype: draw.integers(low, high, shape), dtypes.int64)
+
+
+def permutation(size: int) -> Array:
+    """The int64 numbers below `size` in random order."""
+    return Array((size,), lambda draw, shape, dtype: draw.permutation(size), dtypes.int64)
+
+
+def bools(*shape: int) -> Array:
+    """Masks, whatever the row's dtype."""
+    return Array(shape, lambda draw, shape, dtype: draw.integers(0, 2, shape) == 1, dtypes.bool_)
+
+
+def _reals(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+    if dtype.kind == "bool":
+        return draw.integers(0, 2, shape) == 1
+    if dtype.kind == "int":
+        return draw.integers(-5 if dtype.is_signed else 0, 6, shape)
+    x = draw.normal(0, 2, shape)
+    return x + 1j * draw.normal(0, 2, shape) if dtype.is_complex else x
+
+
+def _nonzero(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+    x = np.asarray(_reals(draw, shape, dtype))
+    if dtype.kind in ("bool", "int"):
+        return np.where(x == 0, 1, x)
+    return x + np.where(x.real < 0, -0.4, 0.4)
+
+
+def _positive(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+    if dtype.kind in ("bool", "int"):
+        return draw.integers(1, 5, shape)
+    x = draw.uniform(0.3, 3, shape)
+    return x + 1j * draw.normal(0, 1, shape) if dtype.is_complex else x
+
+
+def _unit(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+    if dtype.kind in ("bool", "int"):
+        return draw.integers(0, 2, shape)
+    x = draw.uniform(-0.9, 0.9, shape)
+    return x + 1j * draw.uniform(-0.9, 0.9, shape) if dtype.is_complex else x
+
+
+# calls and cases ------------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """A parameter that the row decides."""
+
+    name: str
+
+
+DTYPE = Placeholder("dtype")
+DEVICE = Placeholder("device")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One way to call an operator: recipes (or None, or a tuple of recipes) for its tensors, and its parameters."""
+
+    tensors: tuple[Any, ...]
+    params: dict[str, Any]
+
+
+def call(*tensors: Any, **params: Any) -> Call:
+    """A call written as the contract is: tensors, then parameters by name."""
+    return Call(tensors, params)
+
+
+def each(**variants: Call) -> dict[str, Call]:
+    """The variants of a case by name; the first is the typical one."""
+    return variants
+
+
+@final
+@dataclass(frozen=True)
+class Case:
+    """One operator: its variants and the truth about them.
+
+    `reference` takes the arrays and the parameters and returns an array (or a tuple of them), for an operator that
+    writes what the written tensor then holds; `None` where only the spec of the result is promised. `dtypes` are those
+    that the operator accepts: it must refuse all others with a DtypeError. `as_float`: integers are computed as the
+    default float dtype. `differentiable` and `twice` say how often the derivative is checked, `special` whether NaN and
+    infinities are tried, `layouts` whether tensors in other memory orders may be given, `kinks` at which arguments the
+    body's derivative may differ from the stated one.
+    """
+
+    function: Any
+    variants: dict[str, Call]
+    reference: Callable[..., Any] | None
+    tolerance: Tolerance = EXACT
+    dtypes: Sequence[DType] = FLOATS
+    as_float: bool = False
+    differentiable: bool = True
+    twice: bool = True
+    special: bool = False
+    signed_zero: bool = True
+    layouts: bool = True
+    operator: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        operator = self.function.operator
+        object.__setattr__(self, "operator", operator)
+        for name, made in self.variants.items():
+            if len(made.tensors) != len(operator.tensors) or tuple(made.params) != operator.parameters:
+                raise TypeError(
+                    f"case {operator.name}, variant {name}: expected the tensors {operator.tensors} "
+                    f"and the parameters {operator.parameters}, got {len(made.tensors)} tensors "
+                    f"and {tuple(made.params)}"
+                )
+
+    @property
+    def name(self) -> str:
+        """The operator's name."""
+        return self.operator.name
+
+
+def family_of(operator: Any) -> str:
+    """The module of `plugrad.ops` that declares the operator."""
+    return operator.function.__module__.removeprefix(ops.__name__ + ".")

@@ -1,0 +1,266 @@
+"""Function: an operation of one's own, with a forward and a backward written by hand.
+
+Forward runs unrecorded. What it saves hangs on the context, the context on the node, the node on the
+outputs: an output that is saved is kept as an alias without its node, so that no cycle forms.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ClassVar, final
+
+from plugrad.errors import ArgumentError, AutogradError, InPlaceError
+from plugrad.ops.creation import full
+from plugrad.spec import Spec
+from plugrad.tape import Leaf, Node, Output, changed, freed, mode, no_grad, node_of, version_of
+from plugrad.value import Value
+
+
+class FunctionCtx:
+    """What forward leaves for backward: saved tensors, and any attribute that is set on it."""
+
+    needs_input_grad: tuple[bool, ...] = ()
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._saved: tuple[Any, ...] | None = ()
+        self._versions: list[int] = []
+        # Which outputs are among the saved tensors: position in `_saved` -> position in the outputs.
+        self._outputs: dict[int, int] = {}
+        self._node: Callable[[], Node | None] = _no_node
+        self._dirty: tuple[Any, ...] = ()
+        self._constant: tuple[Any, ...] = ()
+        self._materializes = True
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep inputs, outputs or intermediate tensors (or `None`); backward refuses them once changed."""
+        for position, tensor in enumerate(tensors):
+            if tensor is not None and not isinstance(tensor, Value):
+                raise ArgumentError(
+                    self._name,
+                    f"save_for_backward()[{position}]",
+                    expected="a tensor or None",
+                    got=type(tensor).__name__,
+                    hint="keep other things as attributes of ctx",
+                )
+        self._saved = tensors
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What `save_for_backward` kept."""
+        if self._saved is None:
+            raise freed(self._name)
+        for tensor, version in zip(self._saved, self._versions):
+            if tensor is not None and version_of(tensor) != version:
+                raise changed(self._name, tensor, version)
+        if not (self._outputs and mode.grad):
+            return self._saved
+        recalled = list(self._saved)
+        node = self._node()
+        for position, output in self._outputs.items():
+            twin = recalled[position] = recalled[position].alias()
+            if node is not None and twin.spec.dtype.is_differentiable:
+                several = type(node.spec) is tuple
+                twin.node = Output(node, output, twin.spec) if several else node
+        return tuple(recalled)
+
+    def mark_dirty(self, *tensors: Any) -> None:
+        """Say which inputs forward changed in place; it must return them."""
+        self._dirty = tensors
+
+    def mark_non_differentiable(self, *tensors: Any) -> None:
+        """Say which outputs have no gradient."""
+        self._constant = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether backward gets zeros (the default) or `None` for an output that nobody used."""
+        self._materializes = value
+
+
+class Function:
+    """Derive from it: static `forward(ctx, ...)` and `backward(ctx, *grads)`; call `apply`.
+
+    Backward returns one gradient, or `None`, for each argument of forward. Written in plugrad's
+    operators it can itself be differentiated. With a static `setup_context(ctx, inputs, output)`
+    forward goes without `ctx`.
+    """
+
+    forward: ClassVar[Callable[..., Any]]
+    backward: ClassVar[Callable[..., Any]]
+    setup_context: ClassVar[Callable[..., Any] | None] = None
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Run forward, and record that backward undoes it."""
+        ctx = FunctionCtx(cls.__name__)
+        nodes = [node_of(each) if isinstance(each, Value) else None for each in args]
+        ctx.needs_input_grad = tuple([node is not None for node in nodes])
+        with no_grad():
+            if cls.setup_context is None:
+                returned = cls.forward(ctx, *args)
+            else:
+                returned = cls.forward(*args)
+                cls.setup_context(ctx, args, returned)
+        several = isinstance(returned, (tuple, list))
+        outputs = _checked_outputs(ctx, args, returned if several else (returned,))
+        _keep(ctx, outputs)
+        if mode.grad and any(ctx.needs_input_grad):
+            specs = tuple([each.spec if isinstance(each, Value) else None for each in outputs])
+            inputs = tuple([each.spec if isinstance(each, Value) else None for each in args])
+            node = FunctionNode(cls, ctx, tuple(nodes), inputs, specs if several else specs[0])
+            node.own(outputs)
+        return tuple(outputs) if several else outputs[0]
+
+
+@final
+class FunctionNode(Node):
+    """What a call of a Function leaves behind."""
+
+    __slots__ = ("ctx", "function")
+
+    def __init__(
+        self,
+        function: type[Function],
+        ctx: FunctionCtx,
+        parents: tuple[Node | None, ...],
+        specs: tuple[Spec | None, ...],
+        spec: Any,
+    ) -> None:
+        super().__init__(parents, specs, spec)
+        self.function = function
+        self.ctx = ctx
+        ctx._node = weakref.ref(self)
+
+    def __getattr__(self, name: str) -> Any:
+        # PyTorch's grad_fn of a Function is its ctx.
+        return getattr(self.ctx, name)
+
+    def name(self) -> str:
+        return f"{self.function.__name__}Backward"
+
+    def own(self, outputs: Sequence[Any]) -> None:
+        """Make this node the origin of the outputs that have a gradient."""
+        constant = self.ctx._constant
+        for index, output in enumerate(outputs):
+            if not isinstance(output, Value) or _position(output, constant) is not None:
+                continue
+            if output.spec.dtype.is_differentiable:
+                output.node = Output(self, index, output.spec) if type(self.spec) is tuple else self
+                # A view of an input would otherwise be differentiated as that view.
+                output.origin = None
+
+    def pull(self, g: Any) -> Sequence[Any]:
+        if self.ctx._saved is None:
+            raise freed(self.function.__name__)
+        cotangents = g if type(self.spec) is tuple else (g,)
+        if self.ctx._materializes:
+            specs = self.spec if type(self.spec) is tuple else (self.spec,)
+            cotangents = [
+                full(spec.shape, 0, spec.dtype, spec.device)
+                if each is None and spec is not None
+                else each
+                for each, spec in zip(cotangents, specs, strict=True)
+            ]
+        results = self.function.backward(self.ctx, *cotangents)
+        if not isinstance(results, (tuple, list)):
+            results = (results,)
+        return self._checked(list(results))
+
+    def _checked(self, results: list[Any]) -> list[Any]:
+        count = len(self.parents)
+        if len(results) < count or any(each is not None for each in results[count:]):
+            raise AutogradError(
+                f"{self.function.__name__}: backward must return one gradient (or None) for each of "
+                f"the {count} arguments of forward, got {len(results)}"
+            )
+        for position, result in enumerate(results):
+            if result is not None and not isinstance(result, Value):
+                raise AutogradError(
+                    f"{self.function.__name__}: backward must return tensors or None, got "
+                    f"{type(result).__name__} for argument {position} of forward"
+                )
+        return results[:count]
+
+    def release(self) -> None:
+        self.ctx._saved = None
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """For a `backward` that cannot be differentiated: it runs unrecorded, a second derivative raises."""
+
+    @wraps(backward)
+    def unrecorded(ctx: FunctionCtx, *grads: Any) -> Any:
+        with no_grad():
+            results = backward(ctx, *grads)
+        if not mode.grad:
+            return results
+        if not isinstance(results, (tuple, list)):
+            return _Undifferentiable.apply(results, *grads) if results is not None else None
+        return tuple(
+            [None if each is None else _Undifferentiable.apply(each, *grads) for each in results]
+        )
+
+    return unrecorded
+
+
+class _Undifferentiable(Function):
+    """Passes its first argument on; depends on the others in a way that nobody can differentiate."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, result: Any, *causes: Any) -> Any:
+        return result.detach()
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grads: Any) -> Any:
+        raise AutogradError(
+            "backward was marked with once_differentiable: it cannot be differentiated a second time"
+        )
+
+
+def _no_node() -> None:
+    return None
+
+
+def _position(tensor: Any, among: Sequence[Any]) -> int | None:
+    for position, each in enumerate(among):
+        if each is tensor:
+            return position
+    return None
+
+
+def _checked_outputs(ctx: FunctionCtx, args: tuple[Any, ...], outputs: Sequence[Any]) -> list[Any]:
+    """The outputs, with an input that was passed through unchanged replaced by an alias."""
+    for tensor in ctx._dirty:
+        if _position(tensor, outputs) is None:
+            raise AutogradError(
+                f"{ctx._name}: forward must return the tensors that it named in mark_dirty()"
+            )
+        if mode.grad and any(ctx.needs_input_grad):
+            if type(tensor.node) is Leaf:
+                raise InPlaceError(
+                    f"{ctx._name}: a leaf that requires grad cannot be written in place; pass a clone()"
+                )
+            if tensor.origin is not None:
+                raise InPlaceError(
+                    f"{ctx._name}: a view cannot be written in place by a Function; pass a clone()"
+                )
+    checked: list[Any] = []
+    for output in outputs:
+        passed = isinstance(output, Value) and _position(output, args) is not None
+        if passed and _position(output, ctx._dirty) is None:
+            output = output.alias()
+        checked.append(output)
+    return checked
+
+
+def _keep(ctx: FunctionCtx, outputs: Sequence[Any]) -> None:
+    saved = list(ctx._saved or ())
+    for position, tensor in enumerate(saved):
+        output = None if tensor is None else _position(tensor, outputs)
+        if output is not None:
+            saved[position] = tensor.alias()
+            ctx._outputs[position] = output
+    ctx._saved = tuple(saved)
+    ctx._versions = [0 if tensor is None else version_of(tensor) for tensor in saved]
