@@ -29,6 +29,9 @@ def plugrad_manifest() -> Manifest:
             f"plugrad_numpy.{name}"
             for name in (
                 "elementwise",
+                "activation",
+                "normalization",
+                "loss",
                 "comparison",
                 "creation",
                 "reduction",
@@ -37,6 +40,8 @@ def plugrad_manifest() -> Manifest:
                 "optimizer",
                 "indexing",
                 "sampling",
+                "convolution",
+                "pooling",
             )
         ),
         contract=CONTRACT_VERSION,
@@ -73,6 +78,8 @@ def array_view(
     buffer: Any, dtype: DType, shape: tuple[int, ...], strides: tuple[int, ...], offset: int
 ) -> Any:
     """An `ndarray` over the buffer's memory."""
+    if 0 in shape:
+        return np.empty(shape, NATIVE[dtype])  # NumPy refuses strides past the buffer even then
     size = dtype.itemsize
     return np.ndarray(
         shape, NATIVE[dtype], buffer, offset * size, tuple([stride * size for stride in strides])

@@ -55,6 +55,8 @@ def _index_put(out, indices, values, accumulate, operator):
         except IndexError:
             raise _first_outside(operator, out.shape, indices, used) from None
         return out
+    if 0 in np.broadcast_shapes(*[indices[axis].shape for axis in used]):
+        return out  # as where it reads, NumPy asks nothing of positions that meet none
     counted = {
         axis: _counted(operator, f"indices[{axis}]", indices[axis], out.shape, axis, True)
         for axis in used

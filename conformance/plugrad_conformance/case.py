@@ -203,11 +203,12 @@ class Case:
     """One operator: its variants and the truth about them.
 
     `reference` takes the arrays and the parameters and returns an array (or a tuple of them), for an operator that
-    writes what the written tensor then holds; `None` where only the spec of the result is promised. `dtypes` are those
+    writes what the written tensors then hold; `None` where only the spec of the result is promised. `dtypes` are those
     that the operator accepts: it must refuse all others with a DtypeError. `as_float`: integers are computed as the
-    default float dtype. `differentiable` and `twice` say how often the derivative is checked, `special` whether NaN and
-    infinities are tried, `layouts` whether tensors in other memory orders may be given, `kinks` at which arguments the
-    body's derivative may differ from the stated one.
+    default float dtype. `result` gives the result's dtype from the row's and the parameters, where it is neither the
+    row's nor NumPy's own. `differentiable` and `twice` say how often the derivative is checked, `special` whether NaN
+    and infinities are tried, `signed_zero` whether a result of 0 has a sign to compare, `layouts` whether tensors in
+    other memory orders may be given.
     """
 
     function: Any
@@ -221,6 +222,7 @@ class Case:
     special: bool = False
     signed_zero: bool = True
     layouts: bool = True
+    result: Callable[[DType, tuple[Any, ...]], DType] | None = None
     operator: Any = field(init=False)
 
     def __post_init__(self) -> None:

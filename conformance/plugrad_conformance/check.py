@@ -1,14 +1,13 @@
-"""The checks that raise: closeness to a reference, with a program that reproduces a failure, and numerical derivatives."""
+"""Closeness to a reference: computed tolerances, and an error that says all that is needed to see the failure again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import ml_dtypes
 import numpy as np
-import plugrad
-from plugrad.dtypes import DType
-from plugrad_conformance.case import Tolerance, native
+from plugrad_conformance.case import EXACT, Tolerance
 from plugrad_conformance.layouts import Layout
 from plugrad_conformance.program import program
 from plugrad_conformance.rows import Row, leaves
@@ -24,63 +23,115 @@ def assert_close(
     *,
     what: str = "result",
     arrays: Sequence[Any] | None = None,
-    tolerance: Tolerance | None = None,
     layout: Layout | None = None,
+    room: Array | None = None,
+    cotangents: Sequence[Array] = (),
 ) -> None:
-    """Raise unless a result is as near to the reference as its dtype and the case's tolerance class ask.
+    """Raise unless a result has the reference's shape and dtype, and is as near as dtype and tolerance class ask.
 
-    NaN equals NaN, and infinities must agree. The error names operator, dtype, shapes, the worst element with the
-    achieved and the allowed error, and ends with a program to paste.
+    NaN equals NaN, infinities must agree. The error names operator, dtype, the inputs' shapes and the worst element with
+    its achieved and its allowed error, and ends with a program to paste. `room` replaces the computed allowance.
     """
     arrays = row.arrays() if arrays is None else arrays
-    tolerance = tolerance or row.case.tolerance
+    dtype = row.result_dtype(want, device)
     if got.shape != want.shape:
         problem = f"shape {got.shape}, expected {want.shape}"
-    elif got.dtype != expected_dtype(want, row.dtype):
-        problem = f"dtype {got.dtype}, expected {expected_dtype(want, row.dtype)}"
+    elif got.dtype != dtype:
+        problem = f"dtype {got.dtype.name}, expected {dtype.name}"
     else:
-        problem = _worst(got, want, allowed_error(want, got.dtype, arrays, tolerance), tolerance)
+        if room is None:
+            room = allowed_error(want, dtype, arrays, row.case.tolerance)
+        signed = row.case.signed_zero and row.case.tolerance is EXACT
+        problem = _worst_element(got, want, room) or (signed and _sign_of_zero(got, want)) or ""
     if problem:
-        raise AssertionError(_report(row, device, arrays, layout, f"{what}: {problem}", want))
+        problem = f"{what}: {problem} ({row.case.tolerance.name} class)"
+        fail(problem, row, device, want, arrays=arrays, layout=layout, cotangents=cotangents)
 
 
-def expected_dtype(want: Array, dtype: DType) -> np.dtype[Any]:
-    """The result's dtype for a row: NumPy's own for bools and integers, else the row's, or its real or complex half."""
-    kind = want.dtype.kind
-    if kind in "biu":
-        return want.dtype
-    base = dtype if dtype.kind in ("float", "complex") else plugrad.get_default_dtype()
-    return native(base.to_real() if kind == "f" else base.to_complex())
+def fail(
+    problem: str,
+    row: Row,
+    device: str,
+    want: Any,
+    *,
+    arrays: Sequence[Any],
+    layout: Layout | None = None,
+    cotangents: Sequence[Array] = (),
+) -> None:
+    """Raise, with the row and a program that repeats it."""
+    shapes = ", ".join(str(array.shape) for array in leaves(arrays)) or "none"
+    order = f", {layout.name}" if layout else ""
+    raise AssertionError(
+        f"{row.case.name} on {device!r}, {row.dtype.name}, inputs {shapes}{order} (row {row})\n"
+        f"  {problem}\n\n{program(row, device, arrays, layout, np.asarray(want), cotangents)}\n"
+    )
 
 
 def allowed_error(
     want: Array, dtype: np.dtype[Any], arrays: Sequence[Any], tolerance: Tolerance
 ) -> Array:
-    """The allowed error of each element: what the class allows in units of the dtype's `eps`."""
+    """The allowed error of each element, from the dtype's `eps` and the tolerance class."""
     if dtype.kind in "biu" or not want.size:
         return np.zeros(want.shape)
-    limits = _limits(dtype)
+    limits = ml_dtypes.finfo(dtype)
     eps = float(limits.eps)
-    operands = [a for a in leaves(arrays) if a.dtype.kind not in "biu" and a.size]
-    sizes = [_largest(a) for a in operands]
-    finite = np.where(np.isfinite(want), np.abs(want), 0)
-    size = max(1.0, *sizes, float(np.max(finite))) if sizes else max(1.0, float(np.max(finite)))
+    operands = [array for array in leaves(arrays) if array.dtype.kind not in "biu" and array.size]
+    sizes = [_largest(array) for array in operands]
+    size = max(1.0, _largest(want), *sizes)
     term = max(1.0, float(np.prod(sizes))) if tolerance.product else size
-    count = max([a.size for a in operands], default=1)
-    room = eps * (tolerance.own * finite + tolerance.steps * size)
-    # Halves are summed in float32, so that only float32's unit grows with the number of terms.
-    room = room + min(eps, float(np.finfo(np.float32).eps)) * tolerance.terms * count * term
+    count = max([array.size for array in operands], default=1)
+    exact = np.nan_to_num(np.abs(want), nan=0, posinf=0, neginf=0)
+    room = eps * (tolerance.own * exact + tolerance.steps * size)
+    # Halves are summed in float32, so only float32's unit grows with the number of terms.
+    room = room + min(eps, 2.0**-23) * tolerance.terms * count * term
     return room + (float(limits.smallest_subnormal) if tolerance.own else 0)
 
 
-def _limits(dtype: np.dtype[Any]) -> Any:
-    if dtype.kind in "fc":
-        return np.finfo(dtype)
-    return native_finfo(dtype)
+def parts(array: Array) -> Array:
+    """The elements in float64, a complex one as two."""
+    if array.dtype.kind != "c":
+        return array.astype(np.float64)
+    return np.stack([array.real, array.imag], axis=-1).astype(np.float64)
 
 
-def native_finfo(dtype: np.dtype[Any]) -> Any:
-    """Limits of bfloat16, which NumPy does not know."""
-    import ml_dtypes
+def _largest(array: Array) -> float:
+    size = np.abs(array.astype(np.complex128 if array.dtype.kind == "c" else np.float64))
+    return float(np.max(size, where=np.isfinite(size), initial=0))
 
-    return ml_dtypes.finfo(dtype)
+
+def _sign_of_zero(got: Array, want: Array) -> str:
+    if got.dtype.kind in "biu":
+        return ""
+    found, exact = parts(got), parts(want)
+    wrong = (found == 0) & (exact == 0) & (np.signbit(found) != np.signbit(exact))
+    return f"{int(np.sum(wrong))} zeros have the wrong sign" if np.any(wrong) else ""
+
+
+def _worst_element(got: Array, want: Array, room: Array) -> str:
+    """What is wrong with the worst element, or nothing."""
+    if got.dtype.kind in "biu":
+        wrong = np.argwhere(got != want)
+        if not len(wrong):
+            return ""
+        place = tuple(map(int, wrong[0]))
+        return f"{len(wrong)} of {got.size} elements differ, first at {place}: {got[place]}, expected {want[place]}"
+    with np.errstate(all="ignore"):
+        # What the dtype cannot hold must have become infinite.
+        rounded = parts(want.astype(got.dtype))
+        exact = np.where(np.isinf(rounded), rounded, parts(want))
+        found = parts(got)
+        if got.dtype.kind == "c":
+            room = room[..., None]
+        error = np.where(found == exact, 0, np.abs(found - exact))
+        error = np.where(np.isnan(found) & np.isnan(exact), 0, error)
+        error = np.where(np.isnan(error), np.inf, error)
+        wrong = error > room
+    if not np.any(wrong):
+        return ""
+    place = np.unravel_index(int(np.argmax(np.where(wrong, error, -1))), error.shape)
+    at = tuple(map(int, place[: got.ndim]))
+    allowed = float(np.broadcast_to(room, error.shape)[place])
+    return (
+        f"{int(np.sum(wrong))} of {got.size} elements are off, worst at {at}: {got[at]}, expected {want[at]}; "
+        f"error {float(error[place]):.3g}, allowed {allowed:.3g}"
+    )

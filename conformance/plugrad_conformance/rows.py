@@ -10,8 +10,10 @@ from typing import Any, final
 import numpy as np
 import plugrad
 from plugrad.dtypes import DType
-from plugrad_conformance.case import DEVICE, DTYPE, Array, Call, Case
+from plugrad_conformance.case import DEVICE, DTYPE, Call, Case, Placeholder, native
 from plugrad_conformance.cases import CASES
+
+Arrays = tuple[Any, ...]
 
 
 @final
@@ -31,50 +33,65 @@ class Row:
         """The recipes and parameters."""
         return self.case.variants[self.variant]
 
-    def arrays(self) -> tuple[Any, ...]:
-        """The tensors' contents in NumPy; the same at every call, and of equal numbers for every dtype of a kind."""
+    def arrays(self) -> Arrays:
+        """The tensors' contents in NumPy: the same at every call, and equal numbers for every dtype of a kind."""
         draw = np.random.default_rng(zlib.crc32(f"{self.case.name}-{self.variant}".encode()))
         return nested(lambda recipe: recipe.make(draw, self.dtype), self.call.tensors)
 
     def params(self, device: str) -> tuple[Any, ...]:
         """The parameters, on a device."""
-        filled = {DTYPE: self.dtype, DEVICE: plugrad.device(device)}
-        return tuple(
-            [
-                filled[value] if type(value) is type(DTYPE) else value
-                for value in self.call.params.values()
-            ]
-        )
+        chosen = {DTYPE: self.dtype, DEVICE: plugrad.backends.resolve_device(device)}
+        values = self.call.params.values()
+        return tuple([chosen[v] if isinstance(v, Placeholder) else v for v in values])
 
-    def want(self, arrays: tuple[Any, ...], params: tuple[Any, ...]) -> tuple[Any, ...]:
+    def want(self, arrays: Arrays, params: tuple[Any, ...]) -> Arrays:
         """What the reference gives, in the widest dtype of its kind: one array per result."""
         assert self.case.reference is not None
         with np.errstate(all="ignore"):
             out = self.case.reference(*nested(self._widened, arrays), *params)
-        return tuple(map(np.asarray, out if type(out) is tuple else (out,)))
+        return tuple(map(np.asarray, leaves((out,))))
 
     def _widened(self, array: Any) -> Any:
         if array.dtype.kind == "c":
             return array.astype(np.complex128)
-        own = array.dtype.kind in "biu" and not self.case.as_float
-        return array if own else array.astype(np.float64)
+        as_it_is = array.dtype.kind in "biu" and not self.case.as_float
+        return array if as_it_is else array.astype(np.float64)
 
     def run(self, tensors: tuple[Any, ...], params: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Call the operator as users do; its results, or what it has written."""
-        out = self.case.function(*tensors, *params)
-        return out if type(out) is tuple else (out,)
+        """Call the operator as users do; its results, or what it has written, one after the other."""
+        return tuple(leaves((self.case.function(*tensors, *params),)))
+
+    def result_dtype(self, want: Any, device: str) -> np.dtype[Any]:
+        """What dtype a result must have: NumPy's own for bools and integers, else the row's, or its real or complex half."""
+        if self.case.result is not None:
+            return native(self.case.result(self.dtype, self.params(device)))
+        if want.dtype.kind in "biu":
+            return want.dtype
+        inexact = self.dtype.kind in ("float", "complex")
+        base = self.dtype if inexact else plugrad.get_default_dtype()
+        return native(base.to_complex() if want.dtype.kind == "c" else base.to_real())
 
 
 def rows(
-    where: Callable[[Case], Any] = lambda case: True, dtypes: Callable[[Case], Any] | None = None
+    where: Callable[[Case], Any] = lambda case: True,
+    dtypes: Callable[[Case], Any] = lambda case: case.dtypes,
 ) -> list[Row]:
-    """The rows of all cases that `where` admits; for `dtypes` instead of the case's own."""
+    """The rows of all cases that `where` admits, for the dtypes that `dtypes` gives."""
     return [
         Row(case, variant, dtype)
         for case in CASES
         if where(case)
-        for dtype in (case.dtypes if dtypes is None else dtypes(case))
+        for dtype in dtypes(case)
         for variant in case.variants
+    ]
+
+
+def typical_rows(where: Callable[[Case], Any] = lambda case: True) -> list[Row]:
+    """The first variant of each case in its typical dtype."""
+    return [
+        Row(case, next(iter(case.variants)), typical_dtype(case)[0])
+        for case in CASES
+        if where(case)
     ]
 
 
@@ -89,11 +106,11 @@ def widest_dtypes(case: Case) -> tuple[DType, ...]:
 
 
 def nested(function: Callable[[Any], Any], values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The function of every value, where values may be None or tuples of values."""
+    """The function of every value, where a value may be None or a tuple of values."""
     return tuple(
         [
-            nested(function, value) if type(value) is tuple else None if value is None else function(value)
-            for value in values
+            nested(function, each) if type(each) is tuple else each if each is None else function(each)
+            for each in values
         ]
     )
 
@@ -107,16 +124,16 @@ def leaves(values: Any) -> Iterator[Any]:
             yield value
 
 
-def tensor(array: np.ndarray[Any, Any], device: str) -> Any:
+def to_tensor(array: Any, device: str) -> Any:
     """A tensor with a copy of an array."""
     return plugrad.tensor(array, device=device)
 
 
-def to_numpy(value: Any) -> np.ndarray[Any, Any]:
+def to_tensors(arrays: Arrays, device: str) -> tuple[Any, ...]:
+    """Tensors with copies of arrays."""
+    return nested(lambda array: plugrad.tensor(array, device=device), arrays)
+
+
+def to_numpy(value: Any) -> Any:
     """A copy of a tensor's elements."""
     return np.array(value.detach().numpy())
-
-
-def is_recipe(value: Any) -> bool:
-    """Whether a value of a call's tensors makes a single tensor."""
-    return type(value) is Array

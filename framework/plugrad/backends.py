@@ -18,10 +18,16 @@ import pluggy
 from plugrad import contracts, discovery
 from plugrad.contracts import Kernel
 from plugrad.devices import META, Device, get_default_device
-from plugrad.errors import BackendError, BackendUnavailableError, ContractError, PluginError
+from plugrad.errors import (
+    BackendError,
+    BackendImportError,
+    BackendUnavailableError,
+    ContractError,
+    PluginError,
+)
 from plugrad.hooks import ACCEPTED_CONTRACTS, PROJECT, Manifest, Services, contract, kernel
 
-_BODIES = "plugrad.bodies"
+BODIES = "plugrad.bodies"
 
 
 @final
@@ -35,6 +41,8 @@ class Backend:
         self.name = name
         self.manifest = manifest
         self.distribution = plugin.distribution
+        # Plugin name -> the distribution that it comes from.
+        self.origins: dict[str, str] = {}
         self.fallbacks: Counter[str] = Counter()
         self.monitored = False
         self._resolved: dict[str, Kernel | None] = {}
@@ -42,25 +50,26 @@ class Backend:
         self._manager.add_hookspecs(Services)
         self._manager.add_hookspecs(_as_namespace(contracts.operators))
         # pluggy calls the last registered first.
-        self._manager.register(_as_namespace(_bodies_for(self)), _BODIES)
+        self._manager.register(_as_namespace(_bodies_for(self)), BODIES)
         for link in reversed(plugin.lineage()):
             self._register_backend(link)
-        for other, (wanted, extension) in _extensions.items():
+        for other, (wanted, extension, distribution) in _extensions.items():
             if wanted in (None, name):
-                self._register(extension, other)
+                self._register(extension, other, distribution)
 
     def _register_backend(self, plugin: _BackendPlugin) -> None:
-        self._register(plugin.plugin, plugin.name)
+        self._register(plugin.plugin, plugin.name, plugin.distribution)
         for module in plugin.manifest.modules:
-            self._register(importlib.import_module(module), module)
+            self._register(_imported(plugin, module), module, plugin.distribution)
 
-    def _register(self, plugin: object, name: str) -> None:
+    def _register(self, plugin: object, name: str, distribution: str) -> None:
         contracts.check_plugin(self.name, name, plugin)
         self._manager.register(plugin, name)
+        self.origins[name] = distribution
 
-    def extend(self, plugin: object, name: str) -> None:
+    def extend(self, plugin: object, name: str, distribution: str) -> None:
         """Put a plugin before the kernels that are there already."""
-        self._register(plugin, name)
+        self._register(plugin, name, distribution)
         self.forget()
 
     def reduce(self, name: str) -> None:
@@ -73,8 +82,8 @@ class Backend:
         """Let an operator that was declared after loading be implemented and called."""
         self._manager.add_hookspecs(_as_namespace({name: function}))
         if name in _bodies:
-            self._manager.unregister(name=_BODIES)
-            self._manager.register(_as_namespace(_bodies_for(self)), _BODIES)
+            self._manager.unregister(name=BODIES)
+            self._manager.register(_as_namespace(_bodies_for(self)), BODIES)
         self.forget()
 
     def forget(self) -> None:
@@ -109,7 +118,7 @@ class Backend:
         if self.monitored or any(hook.wrapper or hook.hookwrapper for hook in hooks):
             return self.hook(name)
         # A body is not called here: dispatch runs it on the tensors themselves, without unwrapping.
-        kernels = [hook.function for hook in hooks if hook.plugin_name != _BODIES]
+        kernels = [hook.function for hook in hooks if hook.plugin_name != BODIES]
         if len(kernels) < 2:
             return kernels[0] if kernels else None
 
@@ -186,9 +195,21 @@ class _BackendPlugin:
         return [self, *(_offer_of_backend(parent).lineage() if parent else ())]
 
 
+def _imported(plugin: _BackendPlugin, module: str) -> object:
+    try:
+        return importlib.import_module(module)
+    except Exception as cause:
+        raise BackendImportError(
+            plugin.name,
+            f"{plugin.distribution} is installed, but importing its module {module!r} failed: "
+            f"{type(cause).__name__}: {cause}",
+            hint="mend that import, or block the backend with PLUGRAD_BLOCK=" + plugin.name,
+        ) from cause
+
+
 def _offer_of_backend(name: str) -> _BackendPlugin:
     offer = discovery.find(name)
-    return _BackendPlugin(name, offer.load(), f"{offer.distribution} {offer.version}".strip())
+    return _BackendPlugin(name, offer.load(), offer.source)
 
 
 def _check_contract(manifest: Manifest) -> None:
@@ -204,7 +225,7 @@ def _check_contract(manifest: Manifest) -> None:
 
 _loaded: dict[str, Backend] = {}
 _bodies: dict[str, Callable[[Backend], Kernel]] = {}
-_extensions: dict[str, tuple[str | None, object]] = {}
+_extensions: dict[str, tuple[str | None, object, str]] = {}
 watchers: list[Callable[[], None]] = []
 
 
@@ -246,6 +267,10 @@ def declare_operator(function: Kernel, body: Callable[[Backend], Kernel] | None)
 
 def register(plugin: object, *, name: str, backend: str | None = None) -> None:
     """Put a plugin before one backend's kernels, or before every backend's."""
+    _extend(plugin, name, backend, discovery.THIS_PROGRAM)
+
+
+def _extend(plugin: object, name: str, backend: str | None, distribution: str) -> None:
     if name in _extensions:
         raise PluginError(backend or "any", f"a plugin named {name!r} is registered already")
     if not contracts.check_plugin(backend or "any", name, plugin):
@@ -254,15 +279,16 @@ def register(plugin: object, *, name: str, backend: str | None = None) -> None:
             f"plugin {name!r} implements no hook",
             hint="mark its functions with @plugrad.kernel",
         )
-    _extensions[name] = (backend, plugin)
+    _extensions[name] = (backend, plugin, distribution)
     for each in _loaded.values():
         if backend in (None, each.name):
-            each.extend(plugin, name)
+            each.extend(plugin, name, distribution)
 
 
 def enable(name: str, *, backend: str | None = None) -> None:
     """Register an installed plugin by the name of its entry point."""
-    register(discovery.find(name).load(), name=name, backend=backend)
+    offer = discovery.find(name)
+    _extend(offer.load(), name, backend, offer.source)
 
 
 def unregister(name: str) -> None:

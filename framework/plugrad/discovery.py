@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, final
+from typing import TYPE_CHECKING, final
 
 from plugrad.errors import (
     BackendBlockedError,
@@ -15,6 +14,9 @@ from plugrad.errors import (
     UnknownBackendError,
 )
 from plugrad.hooks import PROJECT
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 # What to type where a well-known backend is missing.
 INSTALL_HINTS = {
@@ -32,23 +34,31 @@ class Offer:
     name: str
     distribution: str
     version: str
-    source: EntryPoint | Any
+    #: The plugin itself, or where it is to be imported from.
+    plugin: object = None
+    entry: EntryPoint | None = None
+
+    @property
+    def source(self) -> str:
+        """The distribution with its version."""
+        return f"{self.distribution} {self.version}".strip()
 
     def load(self) -> object:
         """The plugin itself; a failing import is chained to the error."""
-        if not isinstance(self.source, EntryPoint):
-            return self.source
+        if self.entry is None:
+            return self.plugin
         try:
-            return self.source.load()
+            return self.entry.load()
         except Exception as cause:
             raise BackendImportError(
                 self.name,
                 f"{self.distribution} {self.version} is installed, but importing "
-                f"{self.source.value!r} failed: {type(cause).__name__}: {cause}",
+                f"{self.entry.value!r} failed: {type(cause).__name__}: {cause}",
                 hint="mend that import, or block the backend with PLUGRAD_BLOCK=" + self.name,
             ) from cause
 
 
+THIS_PROGRAM = "(this program)"
 _offered: dict[str, Offer] = {}
 
 
@@ -56,7 +66,7 @@ def offer(name: str, plugin: object) -> None:
     """Offer a backend or plugin under a name without installing it, as a test suite does."""
     if name in _offered or name in _installed():
         raise PluginError(name, "a backend or plugin of this name is offered already")
-    _offered[name] = Offer(name, "(this program)", "", plugin)
+    _offered[name] = Offer(name, THIS_PROGRAM, "", plugin)
 
 
 def withdraw(name: str) -> None:
@@ -96,6 +106,9 @@ def blocked() -> frozenset[str]:
 
 @cache
 def _installed() -> dict[str, list[Offer]]:
+    # Importing it takes as long as the rest of plugrad, and `import plugrad` alone has no use for it.
+    from importlib.metadata import entry_points
+
     found: dict[str, list[Offer]] = {}
     for entry in entry_points(group=PROJECT):
         distribution = entry.dist
@@ -104,7 +117,7 @@ def _installed() -> dict[str, list[Offer]]:
                 entry.name,
                 distribution.name if distribution else "(unknown)",
                 distribution.version if distribution else "",
-                entry,
+                entry=entry,
             )
         )
     return found

@@ -19,7 +19,8 @@
     ├── AutogradError          (RuntimeError)
     │   ├── GraphFreedError        backward a second time through a freed graph
     │   ├── VersionError           a saved tensor was changed before backward
-    │   └── InPlaceError           an in-place write that would break the graph
+    │   ├── InPlaceError           an in-place write that would break the graph
+    │   └── GradcheckError         a backward that disagrees with finite differences
     └── CheckpointError        (RuntimeError)  a file that cannot be read, or does not fit
 
 The second base is what PyTorch raises for the same mistake, so that `except` clauses carry over.
@@ -145,6 +146,10 @@ class VersionError(AutogradError):
 
 class InPlaceError(AutogradError):
     """An in-place write that the graph does not allow."""
+
+
+class GradcheckError(AutogradError):
+    """Backward disagrees with the function that it belongs to."""
 
 
 class CheckpointError(PlugradError, RuntimeError):

@@ -461,6 +461,7 @@ def primitive(
 def composite(
     rule: Rule | None = None,
     *,
+    prepare: Rule | None = None,
     writes: Sequence[str] = (),
     holomorphic: bool = True,
     family: str = "composite",
@@ -472,7 +473,13 @@ def composite(
 
     def decorate(function: Kernel) -> OperatorFunction:
         operator = Operator(
-            function, family=family, rule=rule, body=function, writes=writes, holomorphic=holomorphic
+            function,
+            family=family,
+            rule=rule,
+            body=function,
+            prepare=prepare,
+            writes=writes,
+            holomorphic=holomorphic,
         )
         return _publish(operator, _contract_call(operator))
 

@@ -11,7 +11,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, final
 
-from plugrad.contracts import Kernel
+from plugrad.contracts import Kernel, names_of
+from plugrad.errors import VersionError
 from plugrad.tape import Node, Output, changed, freed, mode, next_sequence
 
 # Where a formula's argument comes from: the cotangent, the result, then tensors, their specs, parameters, `needs`.
@@ -80,7 +81,7 @@ class Operator:
         self.doc = inspect.getdoc(function) or ""
         self.family = family
         self.tensors = tensor_names(function)
-        self.parameters = tuple(inspect.signature(function).parameters)[len(self.tensors) :]
+        self.parameters = names_of(function)[len(self.tensors) :]
         self.body = body
         self.prepare = prepare
         self.geometry = geometry
@@ -90,7 +91,7 @@ class Operator:
         self.holomorphic = holomorphic
         self.rule = rule
         if rule_names is None:
-            rule_names = () if rule is None else tuple(inspect.signature(rule).parameters)
+            rule_names = () if rule is None else names_of(rule)
         self.rule_names = rule_names
         # Parameters that no rule names cannot change the result's spec: a seed or a rate makes no new plan.
         named = [i for i, name in enumerate(self.parameters) if name in self.rule_names]
@@ -126,7 +127,7 @@ class Operator:
             *self.parameters,
             "needs",
         )
-        named = tuple(sources.index(name) for name in inspect.signature(formula).parameters)
+        named = tuple(sources.index(name) for name in names_of(formula))
         self.pulls.append(Pull(formula, positions, named))
         self.differentiable = tuple(
             sorted({position for pull in self.pulls for position in pull.positions})
@@ -143,8 +144,7 @@ class Operator:
 
 def tensor_names(contract: Kernel) -> tuple[str, ...]:
     """The names before a contract's slash."""
-    parameters = inspect.signature(contract).parameters
-    return tuple([name for name, p in parameters.items() if p.kind is p.POSITIONAL_ONLY])
+    return contract.__code__.co_varnames[: contract.__code__.co_posonlyargcount]
 
 
 @final
@@ -220,7 +220,10 @@ class OperatorNode(Node):
             kept += [each.alias() for each in (out if type(out) is tuple else (out,))]
         kept += [arguments[i] for i in rule.positions]
         self.saved = kept
-        self.versions = [0 if t is None or t.memory is None else t.memory.version for t in kept]
+        self.versions = [
+            0 if t is None or (type(t) is not tuple and t.memory is None) else _version(t)
+            for t in kept
+        ]
 
     def own(self, results: Any) -> None:
         """Make this node the origin of its results."""
@@ -271,9 +274,10 @@ class OperatorNode(Node):
         if saved is None:
             raise freed(self.operator.name)
         for tensor, version in zip(saved, self.versions, strict=True):
-            if tensor is not None and tensor.memory is not None:
-                if tensor.memory.version != version:
-                    raise changed(self.operator.name, tensor, version)
+            # A fresh tensor, the usual case, has no storage yet that could have been written.
+            if tensor is not None and (type(tensor) is tuple or tensor.memory is not None):
+                if _version(tensor) != version:
+                    raise self._changed(tensor, version)
         if not self.rule.keeps_out:
             known += saved
             return
@@ -285,9 +289,22 @@ class OperatorNode(Node):
         known.append(tuple(results) if type(self.spec) is tuple else results[0])
         known += saved[count:]
 
+    def _changed(self, saved: Any, versions: Any) -> VersionError:
+        if type(saved) is not tuple:
+            return changed(self.operator.name, saved, versions)
+        pairs = zip(saved, versions, strict=True)
+        return next(self._changed(t, v) for t, v in pairs if _version(t) != v)
+
     def release(self) -> None:
         if self.saved:
             self.saved = None
+
+
+def _version(saved: Any) -> Any:
+    """How often a saved tensor was written, or those of a saved tuple."""
+    if type(saved) is tuple:
+        return tuple([_version(each) for each in saved])
+    return 0 if saved is None or saved.memory is None else saved.memory.version
 
 
 def _listed(value: Any) -> Sequence[Any]:

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from plugrad import reverse
+from plugrad.autograd.function import Function as Function
+from plugrad.autograd.function import FunctionCtx as FunctionCtx
+from plugrad.autograd.function import once_differentiable as once_differentiable
+from plugrad.autograd.gradcheck import gradcheck as gradcheck
+from plugrad.autograd.gradcheck import gradgradcheck as gradgradcheck
 from plugrad.errors import ArgumentError, AutogradError
+from plugrad.errors import GradcheckError as GradcheckError
 from plugrad.tape import enable_grad as enable_grad
 from plugrad.tape import is_grad_enabled as is_grad_enabled
 from plugrad.tape import no_grad as no_grad

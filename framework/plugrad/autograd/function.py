@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 from plugrad.errors import ArgumentError, AutogradError, InPlaceError
 from plugrad.ops.creation import full
@@ -61,7 +61,7 @@ class FunctionCtx:
         node = self._node()
         for position, output in self._outputs.items():
             twin = recalled[position] = recalled[position].alias()
-            if node is not None and twin.spec.dtype.is_differentiable:
+            if node is not None and _has_gradient(twin):
                 several = type(node.spec) is tuple
                 twin.node = Output(node, output, twin.spec) if several else node
         return tuple(recalled)
@@ -87,9 +87,20 @@ class Function:
     forward goes without `ctx`.
     """
 
-    forward: ClassVar[Callable[..., Any]]
-    backward: ClassVar[Callable[..., Any]]
-    setup_context: ClassVar[Callable[..., Any] | None] = None
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs: `forward(ctx, *inputs)`."""
+        raise NotImplementedError("a Function needs a static method forward(ctx, ...)")
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        """The gradients of the inputs from those of the outputs."""
+        raise NotImplementedError("this Function has no static method backward(ctx, *grads)")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:
+        """Fill the context after a `forward` that is written without one."""
+        raise NotImplementedError("setup_context(ctx, inputs, output) is optional")
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
@@ -98,7 +109,7 @@ class Function:
         nodes = [node_of(each) if isinstance(each, Value) else None for each in args]
         ctx.needs_input_grad = tuple([node is not None for node in nodes])
         with no_grad():
-            if cls.setup_context is None:
+            if cls.setup_context is Function.setup_context:
                 returned = cls.forward(ctx, *args)
             else:
                 returned = cls.forward(*args)
@@ -146,7 +157,7 @@ class FunctionNode(Node):
         for index, output in enumerate(outputs):
             if not isinstance(output, Value) or _position(output, constant) is not None:
                 continue
-            if output.spec.dtype.is_differentiable:
+            if _has_gradient(output):
                 output.node = Output(self, index, output.spec) if type(self.spec) is tuple else self
                 # A view of an input would otherwise be differentiated as that view.
                 output.origin = None
@@ -192,15 +203,17 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(backward)
     def unrecorded(ctx: FunctionCtx, *grads: Any) -> Any:
+        causes = (*grads, *ctx.saved_tensors)
         with no_grad():
             results = backward(ctx, *grads)
         if not mode.grad:
             return results
-        if not isinstance(results, (tuple, list)):
-            return _Undifferentiable.apply(results, *grads) if results is not None else None
-        return tuple(
-            [None if each is None else _Undifferentiable.apply(each, *grads) for each in results]
-        )
+        several = isinstance(results, (tuple, list))
+        marked = [
+            None if each is None else _Undifferentiable.apply(each, *causes)
+            for each in (results if several else (results,))
+        ]
+        return tuple(marked) if several else marked[0]
 
     return unrecorded
 
@@ -221,6 +234,10 @@ class _Undifferentiable(Function):
 
 def _no_node() -> None:
     return None
+
+
+def _has_gradient(tensor: Any) -> bool:
+    return tensor.spec.dtype.kind in ("float", "complex")
 
 
 def _position(tensor: Any, among: Sequence[Any]) -> int | None:

@@ -286,7 +286,8 @@ def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where `mask` holds, after broadcasting the two, along one axis."""
     shape = shapes.broadcast_shapes("masked_select", input.spec.shape, mask.spec.shape)
-    return ops.masked_select(views.expand(input, shape), views.expand(mask, shape))
+    expanded = [_with_axis(views.expand(each, shape)) for each in (input, mask)]
+    return ops.masked_select(*expanded)
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:

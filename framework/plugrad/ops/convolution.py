@@ -152,15 +152,14 @@ def convolution_input_gradient(y, weight, /, input_size, stride, padding, dilati
     columns = matmul(transpose(_filters(weight, groups)), _rows(y, groups))
     columns = reshape(columns, (channels, *kernel, batch, *out))
     sizes = [size + 2 * margin for size, margin in zip(input_size, padding)]
-    padded = full((batch, channels, *sizes), 0, y.dtype, y.device)
-    for tap in product(*map(range, kernel)):
-        seen, piece = padded, columns
-        for axis, position in enumerate(tap):
-            start = position * dilation[axis]
-            stop = start + (out[axis] - 1) * stride[axis] + 1
-            seen = slice_dim(seen, axis + 2, start, stop, stride[axis])
-            piece = select(piece, 1, position)
-        add_(seen, _channels_second(piece))
+
+    def piece(tap):
+        seen = columns
+        for position in tap:
+            seen = select(seen, 1, position)
+        return _channels_second(seen)
+
+    padded = add_windows(piece, y, (batch, channels, *sizes), out, kernel, stride, dilation)
     for axis, (size, margin) in enumerate(zip(input_size, padding)):
         padded = slice_dim(padded, axis + 2, margin, margin + size, 1)
     return padded
@@ -204,6 +203,23 @@ convolution_weight_gradient.vjp(
         y, g, x_spec.shape[2:], stride, padding, dilation, groups
     ),
 )
+
+
+def add_windows(piece, like, shape, out, kernel, stride, dilation):
+    """Zeros of `shape` (N, C, *spatial), with `piece(tap)` (N, C, *out) added where each tap of the windows looks."""
+    padded = full(tuple(shape), 0, like.dtype, like.device)
+    for tap in product(*map(range, kernel)):
+        add_(see_tap(padded, tap, out, stride, dilation), piece(tap))
+    return padded
+
+
+def see_tap(padded, tap, out, stride, dilation):
+    """One element of every window of (N, C, *spatial), as a view (N, C, *out): the one at `tap` of the kernel."""
+    for axis, position in enumerate(tap):
+        start = position * dilation[axis]
+        stop = start + (out[axis] - 1) * stride[axis] + 1
+        padded = slice_dim(padded, axis + 2, start, stop, stride[axis])
+    return padded
 
 
 def _columns(x, kernel, stride, padding, dilation, groups):

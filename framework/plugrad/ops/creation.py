@@ -79,13 +79,18 @@ def copy_(x, source, /):
 copy_.vjp(x=lambda g: None, source=lambda g: g)
 
 
-@composite(writes=("x",), family="in_place")
+def _prepare_fill(arguments, params):
+    x, value = arguments
+    return (x, as_operand(value, x.spec.dtype, x.spec.device)), params
+
+
+@composite(lambda x: x, prepare=_prepare_fill, writes=("x",), family="in_place")
 def fill_(x, value, /):
     """Write one number everywhere."""
     return copy_(x, value)
 
 
-@composite(writes=("x",), family="in_place")
+@composite(lambda x: x, writes=("x",), family="in_place")
 def zero_(x, /):
     """Write 0 everywhere."""
     return copy_(x, 0)

@@ -1,0 +1,32 @@
+"""One row per operator, in files named as in `plugrad.ops` and in the backends. `CASES` holds them all, in that order."""
+
+from __future__ import annotations
+
+from plugrad_conformance.case import Case
+from plugrad_conformance.cases import (
+    activation,
+    comparison,
+    creation,
+    elementwise,
+    joining,
+    linalg,
+    reduction,
+    sampling,
+    transfer,
+    views,
+)
+
+FAMILIES = (
+    creation,
+    elementwise,
+    comparison,
+    reduction,
+    views,
+    joining,
+    linalg,
+    activation,
+    sampling,
+    transfer,
+)
+
+CASES: tuple[Case, ...] = tuple([case for family in FAMILIES for case in family.CASES])

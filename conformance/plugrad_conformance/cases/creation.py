@@ -1,0 +1,146 @@
+"""Making tensors, copying and casting them, writing into them."""
+
+from __future__ import annotations
+
+import numpy as np
+from plugrad import dtypes
+from plugrad.ops import creation as ops
+from plugrad_conformance.case import (
+    DEVICE,
+    DTYPE,
+    EVERY,
+    EXACT,
+    FLOATS,
+    INEXACT,
+    NUMBERS,
+    ORDERED,
+    Case,
+    call,
+    each,
+    native,
+    positive,
+    reals,
+)
+
+
+def _full(shape, value, dtype, device):
+    return np.full(shape, value, native(dtype))
+
+
+def _arange(start, step, count, dtype, device):
+    return (start + step * np.arange(count)).astype(native(dtype))
+
+
+def _cast(x, dtype):
+    return (x.real if x.dtype.kind == "c" and not dtype.is_complex else x).astype(native(dtype))
+
+
+def _filled(shape, value):
+    return call(shape=shape, value=value, dtype=DTYPE, device=DEVICE)
+
+
+def _sequence(start, step, count):
+    return call(start=start, step=step, count=count, dtype=DTYPE, device=DEVICE)
+
+
+def _written(x, source):
+    return np.broadcast_to(source, x.shape)
+
+
+CASES = (
+    Case(
+        ops.full,
+        each(rows=_filled((2, 3), 2), zeros=_filled((4,), 0), scalar=_filled((), 1), empty=_filled((0, 3), 1)),
+        _full,
+        EXACT,
+        EVERY,
+        differentiable=False,
+    ),
+    Case(
+        ops.full,
+        each(
+            fraction=_filled((2, 3), 0.1),
+            infinite=_filled((2,), -np.inf),
+            nan=_filled((2,), np.nan),
+            minus_zero=_filled((3,), -0.0),
+        ),
+        _full,
+        EXACT,
+        INEXACT,
+        differentiable=False,
+    ),
+    Case(
+        ops.empty,
+        each(
+            rows=call(shape=(2, 3), dtype=DTYPE, device=DEVICE),
+            scalar=call(shape=(), dtype=DTYPE, device=DEVICE),
+            empty=call(shape=(0, 3), dtype=DTYPE, device=DEVICE),
+        ),
+        None,
+        EXACT,
+        EVERY,
+        differentiable=False,
+    ),
+    Case(
+        ops.arange,
+        each(up=_sequence(2, 3, 7), empty=_sequence(2, 3, 0), one=_sequence(5, 1, 1)),
+        _arange,
+        EXACT,
+        ORDERED,
+        differentiable=False,
+    ),
+    Case(
+        ops.arange,
+        each(down=_sequence(3.5, -0.25, 20), thirds=_sequence(0.0, 1 / 3, 50)),
+        _arange,
+        EXACT,
+        FLOATS,
+        differentiable=False,
+    ),
+    Case(
+        ops.cast,
+        {
+            dtype.name: call(positive(3, 4) if dtype is dtypes.uint8 else reals(3, 4), dtype=dtype)
+            for dtype in dtypes.ALL
+        }
+        | each(scalar=call(positive(), dtype=dtypes.float32), empty=call(reals(0, 3), dtype=dtypes.int32)),
+        _cast,
+        EXACT,
+        EVERY,
+        result=lambda dtype, params: params[0],
+    ),
+    Case(
+        ops.clone,
+        each(rows=call(reals(3, 4)), scalar=call(reals()), empty=call(reals(0, 3))),
+        lambda x: x,
+        EXACT,
+        EVERY,
+    ),
+    Case(
+        ops.copy_,
+        each(
+            rows=call(reals(3, 4), reals(3, 4)),
+            stretched=call(reals(2, 3, 4), reals(3, 1)),
+            number=call(reals(3, 4), reals()),
+            scalar=call(reals(), reals()),
+            empty=call(reals(0, 3), reals(3)),
+        ),
+        _written,
+        EXACT,
+        EVERY,
+    ),
+    Case(
+        ops.fill_,
+        each(rows=call(reals(3, 4), reals()), scalar=call(reals(), reals()), empty=call(reals(0, 3), reals())),
+        _written,
+        EXACT,
+        EVERY,
+    ),
+    Case(
+        ops.zero_,
+        each(rows=call(reals(3, 4)), scalar=call(reals()), empty=call(reals(0, 3))),
+        np.zeros_like,
+        EXACT,
+        EVERY,
+    ),
+)

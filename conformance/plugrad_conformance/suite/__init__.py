@@ -1,0 +1,1 @@
+"""The suite: one module per question that is asked of a backend."""

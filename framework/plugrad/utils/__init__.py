@@ -1,0 +1,3 @@
+"""What stands around models: data."""
+
+from plugrad.utils import data as data
