@@ -20,6 +20,8 @@ NATIVE: dict[dtypes.DType, np.dtype[Any]] = {
 PORTABLE = {native: dtype for dtype, native in NATIVE.items()}
 HALVES = (NATIVE[dtypes.float16], NATIVE[dtypes.bfloat16])
 
+_HALF_CHARS = "".join(native.char for native in HALVES)
+
 
 class _Quiet(threading.local):
     """A context per thread in which NumPy does not warn of infinities and NaNs: they are results.
@@ -53,7 +55,7 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def run(x: Any, *rest: Any) -> Any:
-        if x.dtype not in HALVES:
+        if x.dtype.char not in _HALF_CHARS:
             return function(x, *rest)
         wide = [
             each.astype(np.float32) if isinstance(each, np.ndarray | np.generic) and each.dtype == x.dtype else each

@@ -1,7 +1,7 @@
 """Elements by position, and sorting.
 
-Positions along axes become positions in the flat array: `take`, assignment and `add.at` of one flat index are two to eight
-times as fast as those of several (measured with NumPy 2.4).
+Positions along axes become positions in the flat array: `take`, assignment and `add.at` of one flat
+index are two to eight times as fast as those of several (measured with NumPy 2.4).
 """
 
 from __future__ import annotations
@@ -12,10 +12,7 @@ from plugrad.errors import RangeError
 from plugrad.hooks import kernel
 from plugrad_numpy.arrays import HALVES, quietly
 
-# ruff: noqa: A001 - kernels have their operators' names
-
-
-# one index per axis ---------------------------------------------------------------------------------------------------
+# one index per axis -------------------------------------------------------------------------------
 
 
 @kernel
@@ -71,7 +68,7 @@ def _key(indices):
 
 
 def _flat_places(shape, counted):
-    """Where in the flat array the elements of `x[indices]` stand, in the shape that the result has."""
+    """Where in the flat array the elements of `x[indices]` stand, in the result's shape."""
     axes = list(counted)
     strides = _strides(shape)
     chosen = sum([counted[axis] * strides[axis] for axis in axes])
@@ -87,14 +84,16 @@ def _flat_places(shape, counted):
     return places
 
 
-# one position per element, along one axis -----------------------------------------------------------------------------
+# one position per element, along one axis ---------------------------------------------------------
 
 
 @kernel
 def gather(x, index, dim):
     index = _counted("gather", "index", index, x.shape, dim, False)
     if not x.flags.c_contiguous:
-        inner = tuple([slice(None) if axis == dim else slice(n) for axis, n in enumerate(index.shape)])
+        inner = tuple(
+            [slice(None) if axis == dim else slice(n) for axis, n in enumerate(index.shape)]
+        )
         return np.take_along_axis(x[inner], index, dim)
     return x.reshape(-1).take(_places_along(x.shape, index, dim))
 
@@ -140,7 +139,7 @@ def _places_along(shape, index, dim):
     return places
 
 
-# whole slices of one axis ---------------------------------------------------------------------------------------------
+# whole slices of one axis -------------------------------------------------------------------------
 
 
 @kernel
@@ -179,7 +178,7 @@ def _index_add(out, index, source, dim, operator):
     return _write_flat(out, lambda flat: _add_at(flat, places, source))
 
 
-# masks ----------------------------------------------------------------------------------------------------------------
+# masks --------------------------------------------------------------------------------------------
 
 
 @kernel
@@ -198,7 +197,7 @@ def masked_fill_(x, mask, value):
     return x
 
 
-# order ----------------------------------------------------------------------------------------------------------------
+# order --------------------------------------------------------------------------------------------
 
 
 @kernel
@@ -241,7 +240,7 @@ def _keys(x):
     return x.astype(np.float32) if x.dtype in HALVES else x
 
 
-# what the kernels share -----------------------------------------------------------------------------------------------
+# what the kernels share ---------------------------------------------------------------------------
 
 
 def _strides(shape):

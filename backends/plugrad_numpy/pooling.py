@@ -25,7 +25,9 @@ def _taps(
     sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
 ) -> tuple[Sizes, tuple[tuple[Index, Index], ...]]:
     """The output's sizes, and for each tap two indices of the same shape, into output and input (C, *spatial, N)."""
-    out = tuple(map(window_count, sizes, kernel, stride, padding, dilation, (ceil_mode,) * len(sizes)))
+    out = tuple(
+        map(window_count, sizes, kernel, stride, padding, dilation, (ceil_mode,) * len(sizes))
+    )
     found: list[tuple[Index, Index]] = []
     for tap in product(*map(range, kernel)):
         within: list[slice] = []
@@ -51,7 +53,9 @@ def max_pool(x, kernel, stride, padding, dilation, ceil_mode):
     for within, seen in taps:
         piece = values[within]
         np.maximum(piece, x[seen], out=piece)
-    return batch_first(values), batch_first(_positions(values, x, taps, kernel, stride, padding, dilation))
+    return batch_first(values), batch_first(
+        _positions(values, x, taps, kernel, stride, padding, dilation)
+    )
 
 
 def _lowest(dtype: np.dtype[Any]) -> Any:
@@ -59,7 +63,13 @@ def _lowest(dtype: np.dtype[Any]) -> Any:
 
 
 def _positions(
-    values: Array, x: Array, taps: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
+    values: Array,
+    x: Array,
+    taps: Any,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
 ) -> Array:
     sizes, out = x.shape[1:-1], values.shape[1:-1]
     # Going backwards, how many taps on the first one lies that sees the largest element.
@@ -119,9 +129,7 @@ def avg_pool_backward(
     out, taps = _taps(input_size, kernel, stride, padding, (1,) * len(kernel), ceil_mode)
     share = g / (
         divisor
-        or _counts(
-            input_size, out, kernel, stride, padding, ceil_mode, count_include_pad, g.dtype
-        )
+        or _counts(input_size, out, kernel, stride, padding, ceil_mode, count_include_pad, g.dtype)
     )
     x = np.zeros((len(g), *input_size, g.shape[-1]), g.dtype)
     for within, seen in taps:

@@ -144,7 +144,8 @@ def _kernels(owner: Backend, name: str) -> Iterator[Answer]:
 
 
 def _body(operator: Operator) -> Answer:
-    return Answer("body", _place(operator.function), "plugrad", f"plugrad {__version__}")
+    where = f"{operator.function.__module__}.{operator.name}"
+    return Answer("body", where, "plugrad", f"plugrad {__version__}")
 
 
 def _place(function: Callable[..., Any]) -> str:

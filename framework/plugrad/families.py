@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import FunctionType
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from plugrad import dtypes, shapes
 from plugrad.constants import constant
 from plugrad.contracts import Kernel
-from plugrad.dispatch import declare, dispatch, dispatch_view, operators, record
+from plugrad.dispatch import declare, dispatch, dispatch_view, execute, operators, record
 from plugrad.dtypes import DType
 from plugrad.errors import ArgumentError, DtypeError, ShapeError
 from plugrad.op import Operator, OperatorFunction, Rule, tensor_names
 from plugrad.spec import Spec, spec_of
+from plugrad.tape import mode
 from plugrad.value import wrap
 
 Declare = Callable[[Kernel], OperatorFunction]
+_AS_CALLED: Final = object()
 NUMBERS = frozenset({bool, int, float, complex})
 _NUMBERS_PER_OPERATOR = 1 << 8
 Result = Literal["same", "float", "bool", "real"]
@@ -391,7 +393,7 @@ def reduction(
             holomorphic=holomorphic,
         )
 
-        known: dict[Any, tuple[int, ...]] = {}
+        plans = operator.plans
 
         def call(
             input: Any,
@@ -401,14 +403,20 @@ def reduction(
             dtype: DType | None = None,
         ) -> Any:
             try:
-                dims = known[len(input.spec.shape), dim]
+                # A plan under the arguments as they came, with the axes that they mean.
+                dims, plan = plans[input.spec, dim, keepdim, _AS_CALLED]
             except (KeyError, TypeError):
                 dims = shapes.normalize_dims(dim, len(input.spec.shape), name)
-                if dim is None or type(dim) is int:
-                    known[len(input.spec.shape), dim] = dims
+                plan = None
             if dtype is not None:
-                input = as_operand(input, dtype, None)
-            return dispatch(operator, (input,), (dims, keepdim))
+                return dispatch(operator, (as_operand(input, dtype, None),), (dims, keepdim))
+            if plan is None:
+                plan = plans.get((input.spec, dims, keepdim))
+                if plan is None:
+                    return dispatch(operator, (input,), (dims, keepdim))
+                if dim is None or type(dim) is int:
+                    plans[input.spec, dim, keepdim, _AS_CALLED] = dims, plan
+            return execute(operator, (input,), (dims, keepdim), plan)
 
         return _publish(operator, call)
 
@@ -489,6 +497,16 @@ def composite(
 def _contract_call(operator: Operator) -> Callable[..., Any]:
     count = len(operator.tensors)
     names = (*operator.tensors, *operator.parameters)
+
+    def create(*params: Any, **named: Any) -> Any:
+        if named:
+            params = (*params, *[named[name] for name in names[len(params) :]])
+        if mode.frame is not None:  # inside vmap: perhaps for each example another result
+            return mode.frame.create(operator, params)
+        return dispatch(operator, (), params)
+
+    if not count:
+        return create
 
     def call(*values: Any, **named: Any) -> Any:
         if named:

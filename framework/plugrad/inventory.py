@@ -90,7 +90,9 @@ def _devices(loaded: Backend) -> tuple[str, ...]:
 def _failed(
     name: str, condition: Condition, error: BaseException, loaded: Backend | None = None
 ) -> BackendState:
-    if isinstance(error, BackendError):
+    if condition == "not installed" and isinstance(error, BackendError):
+        reason = error.hint
+    elif isinstance(error, BackendError):
         reason = "; ".join(filter(None, [error.problem, error.hint]))
     else:
         reason = f"{type(error).__name__}: {error}"

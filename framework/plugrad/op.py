@@ -179,7 +179,7 @@ class Backward:
 class OperatorNode(Node):
     """What a call of an operator leaves behind: its rule, and the tensors that the rule names.
 
-    `versions` are those that the saved tensors had; `saved` is `None` once they are freed.
+    `versions` are those that the saved tensors had, `None` if all were 0; `saved` is `None` once they are freed.
     """
 
     __slots__ = ("params", "rule", "saved", "versions")
@@ -201,7 +201,7 @@ class OperatorNode(Node):
         self.rule = rule
         self.params = params
         self.saved: Any = ()
-        self.versions: Any = ()
+        self.versions: Any = None
 
     @property
     def operator(self) -> Operator:
@@ -220,10 +220,11 @@ class OperatorNode(Node):
             kept += [each.alias() for each in (out if type(out) is tuple else (out,))]
         kept += [arguments[i] for i in rule.positions]
         self.saved = kept
-        self.versions = [
-            0 if t is None or (type(t) is not tuple and t.memory is None) else _version(t)
-            for t in kept
-        ]
+        for value in kept:
+            # A fresh tensor, the usual case, has no storage yet that could have been written.
+            if value is not None and (type(value) is tuple or value.memory is not None):
+                self.versions = [_version(each) for each in kept]
+                break
 
     def own(self, results: Any) -> None:
         """Make this node the origin of its results."""
@@ -273,11 +274,15 @@ class OperatorNode(Node):
         saved = self.saved
         if saved is None:
             raise freed(self.operator.name)
-        for tensor, version in zip(saved, self.versions, strict=True):
-            # A fresh tensor, the usual case, has no storage yet that could have been written.
-            if tensor is not None and (type(tensor) is tuple or tensor.memory is not None):
-                if _version(tensor) != version:
-                    raise self._changed(tensor, version)
+        versions = self.versions
+        if versions is None:
+            for value in saved:
+                if value is not None and value.memory is not None and value.memory.version:
+                    raise self._changed(value, 0)
+        else:
+            for value, version in zip(saved, versions, strict=True):
+                if _version(value) != version:
+                    raise self._changed(value, version)
         if not self.rule.keeps_out:
             known += saved
             return

@@ -35,7 +35,7 @@ def backward(
     found = _walk(outputs, cotangents, targets, retain_graph, create_graph)
     for node, cotangent in found.items():
         if type(node) is Leaf:
-            _accumulate(node, cotangent, shared=True)
+            _accumulate(node, cotangent, False)
 
 
 def grad(
@@ -92,7 +92,7 @@ def _walk(
             kind = type(node)
             if kind is Leaf:
                 if wanted is None:
-                    _accumulate(node, g, shared=node not in owned)
+                    _accumulate(node, g, node in owned)
                 continue
             if kind is Output:
                 _collect(node, g, pending, heap)
@@ -100,24 +100,29 @@ def _walk(
             cotangents = node.pull(g)
             if not retain_graph:
                 node.release()
-            fresh = kind is OperatorNode
-            for parent, spec, cotangent in zip(node.parents, node.specs, cotangents, strict=True):
-                if parent is None or cotangent is None:
+            computed = kind is OperatorNode
+            specs = node.specs
+            for position, parent in enumerate(node.parents):
+                if parent is None:
                     continue
+                cotangent = cotangents[position]
+                if cotangent is None:
+                    continue
+                if useful is not None and useful.isdisjoint(_each(parent)):
+                    continue
+                spec = specs[position]
                 if type(parent) is tuple:
                     for each, its, part in zip(parent, spec, cotangent, strict=True):
                         if each is not None and part is not None:
-                            if useful is None or each in useful:
-                                _send(each, fit(node, part, its), pending, owned, heap)
-                    continue
-                if useful is not None and parent not in useful:
+                            _send(each, fit(node, part, its), pending, owned, heap)
                     continue
                 if cotangent.spec is not spec:
                     cotangent = fit(node, cotangent, spec)
-                # What a formula has just computed, and has not passed through, is nobody else's.
-                ours = fresh and cotangent is not g and cotangent.memory is None
-                if wanted is None and type(parent) is Leaf and not (parent.hooks or parent.post_hooks):
-                    _accumulate(parent, cotangent, shared=not ours)
+                # What a formula has just computed, and has not passed through, nobody else holds.
+                ours = computed and cotangent is not g and cotangent.memory is None
+                if type(parent) is Leaf and wanted is None and not parent.post_hooks and not parent.hooks:
+                    # Hooks must see the whole; without them each part goes where it belongs at once.
+                    _accumulate(parent, cotangent, ours)
                 elif parent in pending:
                     _send(parent, cotangent, pending, owned, heap)
                 else:
@@ -137,7 +142,7 @@ def _send(
     if earlier is None:
         pending[node] = cotangent
         heappush(heap, (-node.sequence, node))
-    elif node in owned and not mode.grad:
+    elif node in owned and not mode.grad and mode.frame is None:
         add_(earlier, cotangent)
     else:
         pending[node] = add(earlier, cotangent)
@@ -164,10 +169,10 @@ def _leading_to(outputs: Sequence[Any], wanted: set[Node]) -> set[Node]:
         if node not in seen:
             seen.add(node)
             order.append(node)
-            stack += _parents(node)
+            stack += parents_of(node)
     useful = set(wanted)
     for node in sorted(order, key=_sequence):
-        if not useful.isdisjoint(_parents(node)):
+        if not useful.isdisjoint(parents_of(node)):
             useful.add(node)
     return useful
 
@@ -176,14 +181,15 @@ def _sequence(node: Node) -> int:
     return node.sequence
 
 
-def _parents(node: Node) -> list[Node]:
-    found: list[Node] = []
-    for parent in node.parents:
-        if type(parent) is tuple:
-            found += [each for each in parent if each is not None]
-        elif parent is not None:
-            found.append(parent)
-    return found
+def parents_of(node: Node) -> list[Node]:
+    return [each for parent in node.parents for each in _each(parent)]
+
+
+def _each(parent: Any) -> list[Node]:
+    """The nodes behind one input, which may be a sequence of tensors."""
+    if type(parent) is tuple:
+        return [each for each in parent if each is not None]
+    return [] if parent is None else [parent]
 
 
 def fit(node: Node, cotangent: Any, spec: Spec) -> Any:
@@ -213,16 +219,15 @@ def fit(node: Node, cotangent: Any, spec: Spec) -> Any:
     return reshape(sum_over(cotangent, dims) if dims else cotangent, spec.shape)
 
 
-def _accumulate(leaf: Leaf, g: Any, *, shared: bool) -> None:
-    if leaf.grad is None:
+def _accumulate(leaf: Leaf, g: Any, ours: bool) -> None:
+    earlier = leaf.grad
+    if earlier is None:
         # What someone else may hold too is copied: the gradient is the user's to change.
-        leaf.grad = g if mode.grad or not shared else clone(g)
-        if not mode.grad:
-            leaf.grad.node = None
+        leaf.grad = g if ours or mode.grad else clone(g)
     elif mode.grad:
-        leaf.grad = add(leaf.grad, g)
+        leaf.grad = add(earlier, g)
     else:
-        add_(leaf.grad, g)
+        add_(earlier, g)
     if leaf.post_hooks:
         for hook in list(leaf.post_hooks.values()):
             hook()

@@ -56,7 +56,7 @@ def save(obj: Any, path: PathLike) -> None:
     writer = _Writer()
     structure = writer.encode(obj, ())
     described = {"version": _FORMAT, "crc32": writer.checksum(), "structure": structure}
-    _replace(Path(os.path.realpath(path)), lambda new: writer.write(new, json.dumps(described)))
+    replace_file(Path(os.path.realpath(path)), lambda new: writer.write(new, json.dumps(described)))
 
 
 def load(path: PathLike, map_location: DeviceLike = None, *, weights_only: bool = True) -> Any:
@@ -182,8 +182,11 @@ def _address(data: memoryview) -> Any:
     return kind.from_buffer_copy(data) if data.readonly else kind.from_buffer(data)
 
 
-def _replace(file: Path, write: Callable[[Path], None]) -> None:
-    """Have `write` make a new file beside `file`, and move it there once it is safely on the disk."""
+def replace_file(file: Path, write: Callable[[Path], None]) -> None:
+    """Have `write` make a new file beside `file`, and move it there once it is safely on the disk.
+
+    Raises CheckpointError where the system refuses; the old file is then as it was.
+    """
     new = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
         # safetensors makes files that only their owner may read: ours get the mode of any new file.

@@ -21,9 +21,10 @@ next_sequence: Callable[[], int] = count().__next__
 
 
 class _Mode(threading.local):
-    """Per thread: whether operators are recorded."""
+    """Per thread: whether operators are recorded, and which vmap is the innermost that runs."""
 
     grad = True
+    frame: Any = None
 
 
 mode = _Mode()

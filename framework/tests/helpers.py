@@ -1,4 +1,4 @@
-"""What several test modules need: gradients held against central differences, to first and second order."""
+"""What several test modules need: gradients held against central differences, twice over."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def gradients(
 def differences(function: Callable[..., pg.Tensor], arrays: list[np.ndarray]) -> list[np.ndarray]:
     """The Jacobians, (elements of the result, elements of the input), by central differences."""
     found = []
+    size = function(*[pg.tensor(each) for each in arrays]).numel()
     for array in arrays:
         columns = []
         for place in np.ndindex(array.shape):
@@ -36,8 +37,7 @@ def differences(function: Callable[..., pg.Tensor], arrays: list[np.ndarray]) ->
                 ends.append(out.detach().numpy().reshape(-1).copy())
             array[place] = before
             columns.append((ends[0] - ends[1]) / (2 * STEP))
-        width = columns[0].size if columns else 0
-        found.append(np.array(columns).reshape(len(columns), width).T)
+        found.append(np.array(columns).reshape(len(columns), size).T)
     return found
 
 

@@ -22,9 +22,9 @@ FLOORS = (
     # 0 values: the standard library
     "_version errors dtypes devices encoding shapes geometry spec storage",
     # 1 gate: the only place that names pluggy
-    "hooks contracts discovery backends",
+    "hooks contracts discovery backends inventory",
     # 2 operator
-    "op families dispatch value tape constants",
+    "op families dispatch value tape constants explain",
     # 3 operators
     "ops",
     # 4 transforms

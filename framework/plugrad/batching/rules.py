@@ -253,77 +253,115 @@ def product(size, operator, operands, params):
         y = view(y, (*y.spec.shape, 1))
     ndim = max(left, right, 2)
     out = matmul(aligned((x, x_batched), ndim), aligned((y, y_batched), ndim))
-    shape = out.spec.shape
+    shape = list(out.spec.shape)
+    if left == 1:
+        del shape[-2]
     if right == 1:
-        shape = shape[:-1]
-        out = view(out, shape)
-    return view(out, (*shape[:-2], shape[-1])) if left == 1 and right > 1 else (
-        view(out, shape[:-1]) if left == 1 else out
-    )
+        del shape[-1]
+    return view(out, tuple(shape))
 
 
 def linear(size, operator, operands, params):
-    """With one weight for all, the batch is so many more rows; else products and sums."""
-    x, weight, bias = operands
-    if not (weight[1] or bias[1]):
+    """With one weight for all, the batch is so many more rows; else a product and a sum."""
+    x, (weight, own), bias = operands
+    if not (own or bias[1]):
         return dispatch(operator, values(operands), params)
-    out = product(size, matmul.operator, (x, (transpose(weight[0]), weight[1])) if rank(weight) > 1 else (x, weight), ())
+    turned = transpose(weight) if rank((weight, own)) > 1 else weight
+    batched = x[1] or own
+    multiply = product if batched else through
+    out = multiply(size, operators["matmul"], (x, (turned, own)), ())
     if bias[0] is None:
         return out
-    return out + aligned(bias, len(out.spec.shape) - 1)
+    return elementwise(size, operators["add"], ((out, batched), bias), ())
 
 
 def merge(size, operator, operands, params):
-    """Where axis 0 of the first operand is a batch itself, and the others are the same for all, the two become one."""
-    (x, batched), *others = operands
-    if not batched or any([each[1] for each in others]):
+    """The examples are themselves batches of images: all become one, if the weights are the same for all."""
+    count = IMAGES[operator.name]
+    images, weights = operands[:count], operands[count:]
+    if any([batched for _, batched in weights]):
         return each_example(size, operator, operands, params)
-    count = x.spec.shape[1]
-    out = dispatch(
-        operator,
-        (reshape(x, (size * count, *x.spec.shape[2:])), *[each[0] for each in others]),
-        params,
-    )
-    return reshape(out, (size, count, *out.spec.shape[1:]))
+    merged = [with_batch(each, size) for each in images]
+    merged = [reshape(each, (-1, *each.spec.shape[2:])) for each in merged]
+    out = dispatch(operator, (*merged, *values(weights)), params)
+    if type(out) is tuple:
+        return tuple([_split(each, size) for each in out])
+    return _split(out, size)
+
+
+def _split(x, size):
+    count, *rest = x.spec.shape
+    return view(x, (size, count // size, *rest))
+
+
+# How many operands, from the first on, have an axis of images in front.
+IMAGES = {
+    "convolution": 1,
+    "convolution_input_gradient": 1,
+    "max_pool": 1,
+    "max_pool_backward": 2,
+    "avg_pool": 1,
+    "avg_pool_backward": 1,
+}
 
 
 # indexing -------------------------------------------------------------------------------------------
 
 
 def pick(size, operator, operands, params):
-    """index: tensors of positions per axis."""
+    """index: tensors of positions, or `None`, per axis."""
     (x, x_batched), indices = operands
-    axes = [axis for axis, (each, _) in enumerate(indices) if each is not None]
-    together = axes[-1] - axes[0] + 1 == len(axes)
+    axes = _indexed(indices)
     common = max([rank(indices[axis]) for axis in axes])
     ready = [aligned(each, common) for each in indices]
     own = any([batched for _, batched in indices])
-    if x_batched and own:
-        # Each example at its own positions: the batch axis is indexed like the others.
-        first = view(arange(0, 1, size, int64, x.spec.device), (size, *(1,) * common))
-        out = dispatch(operator, (x, (first, *ready)), params)
-        # The batch axis and the positions stand in front, wherever the latter belong.
-        if together and axes[0]:
-            order = _to_place(len(out.spec.shape), 1, common, 1 + axes[0])
-            both_in_front = axes[0] > 0
-            return permute(out, order) if both_in_front else out
-        return out
-    if x_batched:
+    if not own:
         out = dispatch(operator, (x, (None, *ready)), params)
-        return out if together else move_axis(out, common, 0)
-    out = dispatch(operator, (x, tuple(ready)), params)
-    return move_axis(out, axes[0] if together else 0, 0)
+        return out if _together(axes) else move_axis(out, common, 0)
+    if not x_batched:
+        out = dispatch(operator, (x, tuple(ready)), params)
+        return move_axis(out, axes[0] if _together(axes) else 0, 0)
+    # Each example at its own positions: the batch axis is indexed with the others. The positions'
+    # axes then stand in front, and go back to where they belong.
+    out = dispatch(operator, (x, (_numbers(x, size, common), *ready)), params)
+    if not _together(axes):
+        return out
+    order = list(range(len(out.spec.shape)))
+    positions = order[1 : 1 + common]
+    del order[1 : 1 + common]
+    order[1 + axes[0] : 1 + axes[0]] = positions
+    return permute(out, tuple(order))
 
 
-def _to_place(ndim, start, count, target):
-    """The order of axes that moves `count` axes from `start` to where `target` begins in the result."""
-    block = list(range(start, start + count))
-    rest = [axis for axis in range(ndim) if axis not in block]
-    return (*rest[:target], *block, *rest[target:])
+def put(size, operator, operands, params):
+    """index_put."""
+    x, indices, source = operands
+    axes = _indexed(indices)
+    own = any([batched for _, batched in indices])
+    if not _together(axes) or (own and axes[0]):
+        return each_example(size, operator, operands, params)
+    common = max([rank(indices[axis]) for axis in axes])
+    ready = [aligned(each, common) for each in indices]
+    x = with_batch(x, size)
+    first = _numbers(x, size, common) if own else None
+    chosen = len(x.spec.shape) - 1 - len(axes) + common
+    return dispatch(operator, (x, (first, *ready), aligned(source, chosen)), params)
+
+
+def _indexed(indices):
+    return [axis for axis, (each, _) in enumerate(indices) if each is not None]
+
+
+def _together(axes):
+    return axes[-1] - axes[0] + 1 == len(axes)
+
+
+def _numbers(x, size, ndim):
+    return view(arange(0, 1, size, int64, x.spec.device), (size, *(1,) * ndim))
 
 
 def slices(size, operator, operands, params):
-    """index_select and its like: with one vector of positions for all, an axis further back."""
+    """index_select and its like: with the same positions for all, the axis stands one further back."""
     x, index, *sources = operands
     if index[1]:
         return each_example(size, operator, operands, params)
@@ -336,7 +374,7 @@ def rows(size, operator, operands, params):
     weight, index = operands
     if weight[1]:
         return each_example(size, operator, operands, params)
-    return dispatch(operator, (weight[0], index[0]), params)
+    return dispatch(operator, values(operands), params)
 
 
 FAMILIES: dict[str, Rule] = {
@@ -361,8 +399,9 @@ NAMES: dict[str, Rule] = {
     **dict.fromkeys(("softmax", "softmax_backward", "log_softmax", "log_softmax_backward"), along),
     **dict.fromkeys(("var", "std", "sort", "argsort", "topk"), along),
     **dict.fromkeys(("gather", "scatter", "scatter_add", "scatter_mul"), along),
-    **dict.fromkeys(("convolution", "convolution_input_gradient"), merge),
+    **dict.fromkeys(IMAGES, merge),
     "index": pick,
+    "index_put": put,
     **dict.fromkeys(("index_select", "index_add", "index_copy"), slices),
     "embedding": rows,
 }

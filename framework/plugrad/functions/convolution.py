@@ -69,7 +69,16 @@ def conv_transpose1d(
 ) -> Tensor:
     """The adjoint of `conv1d`: from (N, C, L) with filters (C, O / groups, K)."""
     return _transpose_convolve(
-        "conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation
+        "conv_transpose1d",
+        1,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
@@ -85,7 +94,16 @@ def conv_transpose2d(
 ) -> Tensor:
     """The adjoint of `conv2d`: from (N, C, H, W) with filters (C, O / groups, KH, KW)."""
     return _transpose_convolve(
-        "conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation
+        "conv_transpose2d",
+        2,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
@@ -101,7 +119,16 @@ def conv_transpose3d(
 ) -> Tensor:
     """The adjoint of `conv3d`: from (N, C, D, H, W) with filters (C, O / groups, KD, KH, KW)."""
     return _transpose_convolve(
-        "conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation
+        "conv_transpose3d",
+        3,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
@@ -214,9 +241,7 @@ def _transpose_convolve(
     if min(sizes) < 1:
         raise ShapeError(operator, "input", expected="an output of at least one element", got=sizes)
     # An output padding of a whole stride makes room for windows that no input stands for.
-    missing = [
-        window_count(size, k, s, p, d) - n for size, (n, k, s, p, d) in zip(sizes, axes)
-    ]
+    missing = [window_count(size, k, s, p, d) - n for size, (n, k, s, p, d) in zip(sizes, axes)]
     if any(missing):
         input = joining.pad(input, ((0, 0), (0, 0), *[(0, count) for count in missing]), 0)
     out = convolution.convolution_input_gradient(

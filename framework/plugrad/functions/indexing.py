@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 Number = bool | int | float | complex
 
-# x[key] ---------------------------------------------------------------------------------------------------------------
+# x[key] -------------------------------------------------------------------------------------------
 
 
 def getitem(input: Tensor, key: Any) -> Tensor:
-    """What a key chooses: a view for numbers, slices, None and Ellipsis, a copy where tensors or masks take part."""
+    """What a key chooses: a copy where tensors take part, else a view."""
     view, entries = resolve("getitem", input, key)
     if not entries:
         return views.view(view, view.spec.shape) if view is input else view
@@ -80,7 +80,7 @@ def _without_leading_ones(value: Tensor, ndim: int) -> Tensor:
 def index_put(
     input: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False
 ) -> Tensor:
-    """A copy with `values` written, or added, at the positions that tensors or masks per axis give."""
+    """A copy with `values` written, or added, where tensors or masks, one per axis, say."""
     return ops.index_put(*_put(input, indices, values, "index_put"), accumulate)
 
 
@@ -103,7 +103,7 @@ def _put(input: Tensor, indices: Sequence[Any], values: Any, operator: str) -> t
     return input, positions(entries), values
 
 
-# positions along one axis ---------------------------------------------------------------------------------------------
+# positions along one axis -------------------------------------------------------------------------
 
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -122,9 +122,10 @@ def scatter(
     value: Any = None,
     reduce: str | None = None,
 ) -> Tensor:
-    """A copy with `src`, a tensor or a number, written at the positions in `index` along axis `dim`.
+    """A copy with `src`, a tensor or a number, written at the positions in `index` along an axis.
 
-    `reduce` "add" or "multiply" combines it with what was there. Of a larger `src` the first elements are taken.
+    `reduce` "add" or "multiply" combines it with what was there. Of a larger `src` the first
+    elements are taken.
     """
     return _scatter(input, dim, index, src if value is None else value, reduce, "scatter")
 
@@ -193,7 +194,7 @@ def _first_elements(source: Any, shape: tuple[int, ...], operator: str) -> Any:
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """`gather` with negative positions, and the other axes broadcast; without `dim` from the flattened tensor."""
+    """`gather` with negative positions and broadcasting; without `dim` in the flattened tensor."""
     index = as_positions("take_along_dim", "indices", indices, input)
     if dim is None:
         input, index, dim = _flat(input), _flat(index), 0
@@ -211,7 +212,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     return ops.index(_flat(input), (as_positions("take", "index", index, input),))
 
 
-# whole slices of one axis ---------------------------------------------------------------------------------------------
+# whole slices of one axis -------------------------------------------------------------------------
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -224,7 +225,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1
 ) -> Tensor:
-    """A copy with `alpha` times the slices of `source` added to those of axis `dim` at the positions in `index`."""
+    """A copy with `alpha` times the slices of `source` added to those that `index` names."""
     x, at, axis = _slices(input, index, dim, "index_add")
     return _shaped(ops.index_add(x, at, _times(source, alpha), axis), input.spec.shape)
 
@@ -239,7 +240,7 @@ def index_add_(
 
 
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    """A copy with the slices of axis `dim` at the positions in `index` replaced by those of `source`."""
+    """A copy with the slices that `index` names replaced by those of `source`."""
     x, at, axis = _slices(input, index, dim, "index_copy")
     return _shaped(ops.index_copy(x, at, _with_axis(source), axis), input.spec.shape)
 
@@ -252,7 +253,7 @@ def index_copy_(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tenso
 
 
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """A copy with the slices of axis `dim` at the positions in `index` filled with a number."""
+    """A copy with the slices that `index` names filled with a number."""
     x, at, axis = _slices(input, index, dim, "index_fill")
     filled = ops.index_fill(x, at, _as_value("index_fill", value, input), axis)
     return _shaped(filled, input.spec.shape)
@@ -270,7 +271,7 @@ def _times(source: Tensor, alpha: Number) -> Any:
     return source if alpha == 1 else source * alpha
 
 
-# masks ----------------------------------------------------------------------------------------------------------------
+# masks --------------------------------------------------------------------------------------------
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
@@ -300,7 +301,7 @@ def argwhere(input: Tensor) -> Tensor:
     return ops.nonzero(input)
 
 
-# order ----------------------------------------------------------------------------------------------------------------
+# order --------------------------------------------------------------------------------------------
 
 
 def sort(
@@ -311,9 +312,7 @@ def sort(
     return _pair(ops.sort(_with_axis(input), axis, descending, stable), input)
 
 
-def argsort(
-    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False
-) -> Tensor:
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """Where the elements stood that `sort` puts in order."""
     axis = shapes.normalize_dim(dim, len(input.spec.shape), "argsort")
     return _shaped(ops.argsort(_with_axis(input), axis, descending, stable), input.spec.shape)
@@ -337,7 +336,7 @@ def _pair(results: tuple[Any, Any], input: Tensor) -> ValuesAndIndices:
     return ValuesAndIndices(_shaped(values, ()), _shaped(order, ()))
 
 
-# tensors without axes -------------------------------------------------------------------------------------------------
+# tensors without axes -----------------------------------------------------------------------------
 
 
 def _with_axis(x: Any) -> Any:

@@ -1,11 +1,13 @@
-"""What stands between the brackets of `x[...]`: resolved into a view of `x`, and positions or masks for axes of the view.
+"""What stands between the brackets of `x[...]`: a view of `x`, and positions or masks for its axes.
 
-The rules are PyTorch's, which differ from NumPy's once: numbers are taken first, so that `x[0, :, [1, 2]]` keeps the place
-of the indexed axis. A list stands for the array that it makes, as in NumPy, never for a tuple.
+The rules are PyTorch's. NumPy's differ twice where arrays take part: it counts a number as one of
+them, and takes them for parted by an Ellipsis that stands for no axis. A list is the array that it
+makes, as in NumPy, never a tuple.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import index as as_int
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 Entry = tuple[int, "Tensor"]
 
 _EVERYTHING = slice(None)
+_ARRAY_PROTOCOLS = ("__array_interface__", "__dlpack__", "__cuda_array_interface__")
 
 
 def resolve(operator: str, x: Tensor, key: Any) -> tuple[Tensor, list[Entry]]:
@@ -159,7 +162,7 @@ def _item(operator: str, x: Tensor, item: Any) -> Any:
             hint="uint8 may mean either: cast it with .bool() or .long()",
         )
     tensor = as_positions(operator, "key", tensor, x)
-    # A single position is a number, whose value is at hand except inside a transform and without data.
+    # A single position is a number; its value is at hand except in a transform and without data.
     if not spec.shape and not tensor.level and spec.device.type != META:
         return int(tensor.item())
     return tensor
@@ -168,18 +171,18 @@ def _item(operator: str, x: Tensor, item: Any) -> Any:
 def _as_tensor(operator: str, argument: str, data: Any, x: Tensor) -> Any:
     if isinstance(data, Value):
         return data
-    device = x.spec.device
-    try:
-        tensor: Any = creation.as_tensor(data, device=device)
-    except DtypeError as error:
+    array = any([hasattr(data, protocol) for protocol in _ARRAY_PROTOCOLS])
+    if isinstance(data, str) or not (array or isinstance(data, (Sequence, float, complex))):
         raise DtypeError(
             operator,
             argument,
             expected="integers, slices, None, Ellipsis, and arrays of integers or bools",
             got=type(data).__name__,
-        ) from error
-    # An empty list says nothing of its dtype.
-    if isinstance(data, list) and not tensor.spec.numel:
+        )
+    device = x.spec.device
+    tensor: Any = creation.as_tensor(data, device=device)
+    # An empty sequence says nothing of its dtype.
+    if isinstance(data, Sequence) and not tensor.spec.numel:
         return as_operand(tensor, dtypes.int64, device)
     return tensor
 

@@ -136,7 +136,10 @@ def _input_gradient_spec(y, weight, input_size, stride, padding, dilation, group
     _check_operands(name, ("y", y), ("weight", weight), parameters, groups)
     if y.shape[1] != weight.shape[0]:
         raise ShapeError(
-            name, "y", expected=f"{weight.shape[0]} channels, for weight {weight.shape}", got=y.shape
+            name,
+            "y",
+            expected=f"{weight.shape[0]} channels, for weight {weight.shape}",
+            got=y.shape,
         )
     _check_groups(name, "weight", weight.shape[0], groups)
     kernel = weight.shape[2:]

@@ -1,29 +1,26 @@
-"""Elements chosen by tensors of positions, read and written; and sorting, whose result is such positions.
+"""Elements chosen by tensors of positions, read and written; and sorting, which gives positions.
 
-Positions are int64. `index`, `index_put` and `index_fill` count negative ones from the end, the others refuse them. What
-reads and what adds at the same positions are each other's adjoint.
+Positions are int64. `index`, `index_put` and `index_fill` count negative ones from the end, the
+others refuse them. What reads and what adds at the same positions are each other's adjoint.
 """
 
 from __future__ import annotations
 
-import inspect
-
 from plugrad import dtypes, shapes
 from plugrad.constants import constant
-from plugrad.dispatch import dispatch
 from plugrad.errors import DtypeError, RangeError, ShapeError
-from plugrad.families import in_place, composite, primitive
+from plugrad.families import composite, in_place, primitive
 from plugrad.ops.comparison import where
-from plugrad.ops.creation import copy_, full
+from plugrad.ops.creation import full
 from plugrad.ops.views import expand, reshape, select, slice_dim, view
 from plugrad.spec import spec_of
 
-# one index per axis ---------------------------------------------------------------------------------------------------
+# one index per axis -------------------------------------------------------------------------------
 
 
 def _indexed_shape(operator, shape, indices):
-    """The shape of `x[indices]`: the indices' common shape takes the place of their axes, or goes in front of all
-    where another axis stands between them.
+    """The shape of `x[indices]`: the indices' common shape takes the place of their axes, or stands
+    in front of all where another axis parts them.
     """
     if len(indices) > len(shape):
         raise RangeError(
@@ -47,9 +44,9 @@ def _index_spec(x, indices):
 
 @primitive(_index_spec)
 def index(x, indices, /):
-    """The elements at the positions that `indices`, a tuple with a tensor or `None` per axis, give together.
+    """The elements at the positions that `indices`, a tensor or `None` per axis, give together.
 
-    The tensors broadcast. `None` takes the whole axis, as do axes beyond the tuple's end.
+    The tensors broadcast. `None` takes the whole axis, as the end of the tuple does all others.
     """
 
 
@@ -77,7 +74,7 @@ def _index_put_spec(x, indices, values):
 
 @primitive(_index_put_spec)
 def index_put(x, indices, values, /, accumulate):
-    """A copy of `x` with `values`, broadcast, written at the positions of `indices`, or added there.
+    """A copy of `x` with `values`, broadcast, written or added at the positions of `indices`.
 
     Of several values written to one place any may win.
     """
@@ -89,7 +86,7 @@ index_put.vjp(
 )
 
 
-# one position per element, along one axis -----------------------------------------------------------------------------
+# one position per element, along one axis ---------------------------------------------------------
 
 
 def _check_gather(operator, x, index, dim):
@@ -178,7 +175,7 @@ def _other_factors(spec, index, source, dim):
     return where((count == 0) | ((count == 1) & zero), others, 0)
 
 
-# whole slices of one axis ---------------------------------------------------------------------------------------------
+# whole slices of one axis -------------------------------------------------------------------------
 
 
 def _check_slices(operator, index):
@@ -215,7 +212,7 @@ def _index_write_spec(operator):
 
 @composite(_index_write_spec("index_add"))
 def index_add(x, index, source, /, dim):
-    """A copy of `x` with the slices of `source` added to those of axis `dim` at the positions in `index`."""
+    """A copy of `x` with the slices of `source` added to those of axis `dim` that `index` names."""
     return scatter_add(x, _along(index, x.shape, dim), source, dim)
 
 
@@ -224,7 +221,7 @@ index_add.vjp(x=lambda g: g, source=lambda g, index, dim: index_select(g, index,
 
 @composite(_index_write_spec("index_copy"))
 def index_copy(x, index, source, /, dim):
-    """A copy of `x` with the slices of axis `dim` at the positions in `index` replaced by those of `source`."""
+    """A copy of `x` with the slices of axis `dim` that `index` names replaced by `source`'s."""
     return scatter(x, _along(index, x.shape, dim), source, dim)
 
 
@@ -242,7 +239,7 @@ def _index_fill_spec(x, index, value):
 
 @composite(_index_fill_spec)
 def index_fill(x, index, value, /, dim):
-    """A copy of `x` with the slices of axis `dim` at the positions in `index` filled with one number."""
+    """A copy of `x` with the slices of axis `dim` that `index` names filled with one number."""
     return index_put(x, (*(None,) * dim, index), value, False)
 
 
@@ -279,7 +276,10 @@ embedding.vjp(
     lambda g, index, count: spec_of((count, *g.shape[len(index.shape) :]), g.dtype, g.device)
 )
 def embedding_backward(g, index, /, count, padding_idx):
-    """`count` rows of zeros, with each row of `g` added to the one that `index` names, unless that is `padding_idx`."""
+    """`count` rows of zeros, each row of `g` added to the one that `index` names.
+
+    The row `padding_idx`, unless that is `None`, stays zero.
+    """
     g = _without_padding(g, index, padding_idx)
     row = g.shape[len(index.shape) :]
     zeros = full((count, *row), 0, g.dtype, g.device)
@@ -302,12 +302,12 @@ def _without_padding(rows, index, padding_idx):
     return where(reshape(padding, (*index.shape, *(1,) * extra)), 0, rows)
 
 
-# masks ----------------------------------------------------------------------------------------------------------------
+# masks --------------------------------------------------------------------------------------------
 
 
 @primitive(lambda x: None)
 def nonzero(x, /):
-    """One row of positions for each nonzero element, in C order; one column per axis. How many rows is known afterwards."""
+    """The positions of the nonzero elements in C order: a row each, with a column per axis."""
 
 
 def columns(mask):
@@ -326,7 +326,7 @@ def _masked_select_spec(x, mask):
 
 @composite(_masked_select_spec)
 def masked_select(x, mask, /):
-    """Along the first axis those elements, or slices, of `x` where `mask` holds; its axes are the first of `x`."""
+    """The elements, or slices, of `x` where `mask`, over its first axes, holds; along one axis."""
     return index(x, columns(mask))
 
 
@@ -351,7 +351,7 @@ masked_fill.vjp(
 )
 
 
-# order ----------------------------------------------------------------------------------------------------------------
+# order --------------------------------------------------------------------------------------------
 
 
 def _check_ordered(operator, x):
@@ -404,7 +404,7 @@ def argsort(x, /, dim, descending, stable):
     return sort(x, dim, descending, stable)[1]
 
 
-# in place -------------------------------------------------------------------------------------------------------------
+# in place -----------------------------------------------------------------------------------------
 
 
 index_put_ = in_place(index_put)
@@ -417,7 +417,7 @@ index_fill_ = in_place(index_fill)
 masked_fill_ = in_place(masked_fill)
 
 
-# what rules share -----------------------------------------------------------------------------------------------------
+# what rules share ---------------------------------------------------------------------------------
 
 
 def _check_positions(operator, argument, spec):

@@ -106,7 +106,7 @@ def max_pool(x, /, kernel, stride, padding, dilation, ceil_mode):
         better = logical_or(gt(seen, values), ne(seen, seen))
         values = where(better, seen, values)
         positions = where(better, place, positions)
-    return values, positions
+    return _gather(x, positions), positions
 
 
 max_pool.vjp(x=lambda g, out, x_spec: max_pool_backward(g[0], out[1], x_spec.shape[2:]))
@@ -126,9 +126,11 @@ def max_pool_backward(g, indices, /, input_size):
     return reshape(flat, (*g.shape[:2], *input_size))
 
 
-max_pool_backward.vjp(
-    g=lambda g, indices: reshape(gather(_flat(g), _flat(indices), 2), indices.shape)
-)
+max_pool_backward.vjp(g=lambda g, indices: _gather(g, indices))
+
+
+def _gather(x, positions):
+    return reshape(gather(_flat(x), _flat(positions), 2), positions.shape)
 
 
 def _flat(x):
@@ -210,9 +212,7 @@ avg_pool_backward.vjp(
 )
 
 
-def _divisor(
-    like, sizes, out, kernel, stride, padding, ceil_mode, count_include_pad, divisor
-):
+def _divisor(like, sizes, out, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
     """What sums are divided by: a number where it is the same for all windows, else a tensor of `out`'s sizes."""
     if divisor is not None:
         return divisor

@@ -89,8 +89,8 @@ def _step(group: Group, batch: Batch) -> None:
         return
     for dampening, chosen in ((0.0, new), (group["dampening"], [not each for each in new])):
         if any(chosen):
-            parts = [_select(part, chosen) for part in (batch.params, batch.grads, momenta)]
-            _call(group, *parts, dampening)
+            params, grads = _select(batch.params, chosen), _select(batch.grads, chosen)
+            _call(group, params, grads, _select(momenta, chosen), dampening)
 
 
 def _call(group: Group, params: Any, grads: Any, momenta: Any, dampening: float) -> None:

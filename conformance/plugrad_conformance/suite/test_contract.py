@@ -1,0 +1,157 @@
+"""The contract: every operator has a row, kernels have the contract's signature, both ways of calling agree, and a kernel
+gives what the operator's body gives.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import plugrad
+import pytest
+from plugrad import ops
+from plugrad_conformance.case import Case, family_of
+from plugrad_conformance.cases import CASES, FAMILIES
+from plugrad_conformance.check import allowed_error, assert_close
+from plugrad_conformance.derivative import Problem
+from plugrad_conformance.rows import (
+    Row,
+    leaves,
+    nested,
+    rows,
+    to_numpy,
+    to_tensors,
+    typical_dtype,
+    widest_dtypes,
+)
+
+OPERATORS = list(ops.operators.values())
+WITH_HOOK = [operator for operator in OPERATORS if operator.geometry is None]
+
+
+def backend_of(device: str) -> Any:
+    return plugrad.backends.backend(plugrad.device(device).type)
+
+
+# structure ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.name)
+def test_operator_has_a_row_in_the_file_of_its_family(operator: Any) -> None:
+    files = {family.__name__.rpartition(".")[2] for family in FAMILIES for case in family.CASES if case.operator is operator}
+    wanted = family_of(operator)
+    assert files == {wanted}, f"{operator.name}: its row belongs into cases/{wanted}.py, found in {files or 'none'}"
+
+
+def test_variants_of_an_operator_have_names_of_their_own() -> None:
+    names = Counter(str(row) for row in rows())
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.name)
+def test_stated_derivative_is_checked_by_some_row(operator: Any) -> None:
+    checked = any(case.differentiable for case in CASES if case.operator is operator)
+    assert checked or not operator.pulls, f"{operator.name} has a derivative that no row checks"
+
+
+@pytest.mark.parametrize("operator", WITH_HOOK, ids=lambda operator: operator.name)
+def test_kernel_has_the_signature_of_its_contract(operator: Any, device: str) -> None:
+    for hook in backend_of(device).answering(operator.name):
+        if not (hook.wrapper or hook.hookwrapper) and hook.plugin_name != "plugrad.bodies":
+            names = tuple(inspect.signature(hook.function).parameters)
+            assert names == (*operator.tensors, *operator.parameters), hook.plugin_name
+
+
+@pytest.mark.parametrize("operator", WITH_HOOK, ids=lambda operator: operator.name)
+def test_kernel_answers_some_row(operator: Any, device: str) -> None:
+    kernel = backend_of(device).resolve(operator.name)
+    if kernel is None:
+        assert operator.body is not None, f"{operator.name}: a primitive without a kernel"
+        return
+    tried = rows(lambda case: case.operator is operator)
+    answers = (kernel_answer(row, device, kernel) is not None for row in tried)
+    assert any(answers), f"{operator.name}: its kernel declines every row; does it lack a return?"
+
+
+# ways of calling ------------------------------------------------------------------------------------------------------
+
+
+def has_hook(case: Case) -> bool:
+    return case.operator.geometry is None and case.reference is not None
+
+
+def calls_kernel_safely(case: Case) -> bool:
+    # Kernels get operands already promoted; a row's are, but for integers that a float operator takes.
+    return has_hook(case)
+
+
+def kernel_answer(row: Row, device: str, kernel: Callable[..., Any]) -> Any:
+    """What a kernel gives for a row's tensors, as tensors of NumPy; None where it declines."""
+    operator = row.case.operator
+    arguments, params = to_tensors(row.arrays(), device), row.params(device)
+    if operator.prepare is not None:
+        arguments, params = operator.prepare(arguments, params)
+    for position in operator.writes:
+        for target in leaves((arguments[position],)):
+            target.settle()
+    answer = kernel(*nested(lambda tensor: tensor.native(), arguments), *params)
+    if answer is None:
+        return None
+    to_host = backend_of(device).service("array_to_numpy")
+    return [np.array(to_host(each)) for each in leaves((answer,))]
+
+
+@pytest.mark.parametrize("row", rows(has_hook, typical_dtype), ids=str)
+def test_hook_call_and_resolved_kernel_agree(row: Row, device: str) -> None:
+    backend = backend_of(device)
+    resolved = backend.resolve(row.case.name)
+    direct = None if resolved is None else kernel_answer(row, device, resolved)
+    hooked = kernel_answer(row, device, backend.hook(row.case.name))
+    if direct is None:
+        # Then the body answers the hook, or nobody, where the body needs the tensors themselves.
+        operator = row.case.operator
+        assert (hooked is None) == (operator.body is None or bool(operator.writes))
+        direct = [to_numpy(each) for each in row.run(to_tensors(row.arrays(), device), row.params(device))]
+    if hooked is not None:
+        for one, other in zip(direct, hooked, strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=str(row), strict=True)
+
+
+# bodies ---------------------------------------------------------------------------------------------------------------
+
+
+def is_composite(case: Case) -> bool:
+    return case.operator.body is not None and has_hook(case)
+
+
+@pytest.mark.parametrize("row", rows(is_composite), ids=str)
+def test_kernel_gives_what_the_body_gives(row: Row, device: str) -> None:
+    backend, operator = backend_of(device), row.case.operator
+    if row.dtype not in backend.manifest.dtypes:
+        pytest.skip(f"{device} does not store {row.dtype}")
+    arrays, params = row.arrays(), row.params(device)
+    arguments = to_tensors(arrays, device)
+    if operator.prepare is not None:
+        arguments, params = operator.prepare(arguments, params)
+    with plugrad.no_grad():
+        bodily = [to_numpy(each) for each in leaves((operator.body(*arguments, *params),))]
+    for position, (body, want) in enumerate(zip(bodily, row.want(arrays, row.params(device)), strict=True)):
+        assert_close(body, want, row, device, what=f"the body's result {position}")
+
+
+@pytest.mark.parametrize(
+    "row",
+    rows(lambda case: is_composite(case) and case.differentiable and case.operator.pulls, widest_dtypes),
+    ids=str,
+)
+def test_stated_derivative_is_that_of_the_body(row: Row, device: str) -> None:
+    problem = Problem(row, device)
+    cotangents = problem.cotangents()
+    stated = problem.gradients(cotangents)
+    bodily = problem.gradients(cotangents, row.case.operator.body)
+    for position, (got, want) in enumerate(zip(stated, bodily, strict=True)):
+        room = 64 * allowed_error(want, want.dtype, row.arrays(), row.case.tolerance) + 1e-12
+        assert_close(got, want, row, device, what=f"gradient {position}", room=room, cotangents=cotangents)

@@ -1,0 +1,5 @@
+"""`python -m plugrad`: the command line."""
+
+from plugrad.cli import main
+
+main()

@@ -1,0 +1,8 @@
+"""Functions made from functions: `vmap`, and gradients as functions that may be nested."""
+
+from plugrad.func.gradients import grad as grad
+from plugrad.func.gradients import grad_and_value as grad_and_value
+from plugrad.func.gradients import hessian as hessian
+from plugrad.func.gradients import jacrev as jacrev
+from plugrad.func.gradients import vjp as vjp
+from plugrad.func.mapping import vmap as vmap

@@ -1,0 +1,194 @@
+"""Activations: an operator where the backend should know it, else a line of others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plugrad import shapes
+from plugrad.dtypes import DType
+from plugrad.errors import ArgumentError
+from plugrad.functions.elementwise import clamp
+from plugrad.functions.elementwise import log_softmax as _log_softmax
+from plugrad.functions.elementwise import softmax as _softmax
+from plugrad.functions.views import chunk
+from plugrad.ops import activation
+from plugrad.ops.comparison import where
+from plugrad.ops.creation import copy_
+from plugrad.ops.elementwise import abs as _abs
+from plugrad.ops.elementwise import exp, expm1, log1p
+from plugrad.ops.elementwise import sigmoid as sigmoid
+from plugrad.ops.elementwise import sign as _sign
+from plugrad.ops.elementwise import tanh as tanh
+from plugrad.tensor import Tensor
+
+# ruff: noqa: A002 - arguments are named as users know them
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """`input` where it is positive, else 0."""
+    return _written(input, activation.relu(input), inplace)
+
+
+def relu_(input: Tensor) -> Tensor:
+    """`relu`, in place."""
+    return relu(input, inplace=True)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """`input` kept between 0 and 6."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
+    """`input` kept between two bounds."""
+    return _written(input, clamp(input, min_val, max_val), inplace)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """`input` where it is positive, else `input * negative_slope`."""
+    return _written(input, where(input > 0, input, input * negative_slope), inplace)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """`leaky_relu` with a learnt slope, one for all or one per channel (axis 1)."""
+    if weight.numel() > 1 and input.ndim > 1:
+        weight = weight.reshape(-1, *(1,) * (input.ndim - 2))
+    return where(input > 0, input, input * weight)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """`input` where it is positive, else `alpha * (exp(input) - 1)`."""
+    return _written(input, _elu(input, alpha), inplace)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """`elu` with `exp(input / alpha)`, whose slope is continuous."""
+    below = expm1(_not_above_zero(input) / alpha) * alpha
+    return _written(input, where(input > 0, input, below), inplace)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """`elu` scaled so that mean 0 and variance 1 persist (G. Klambauer et al., arXiv 1706.02515)."""
+    alpha, scale = 1.6732632423543772, 1.0507009873554805
+    return _written(input, _elu(input, alpha) * scale, inplace)
+
+
+def _elu(input: Tensor, alpha: float) -> Tensor:
+    return where(input > 0, input, expm1(_not_above_zero(input)) * alpha)
+
+
+def _not_above_zero(input: Tensor) -> Tensor:
+    # The branch that is not taken must not overflow: its derivative would be infinity times 0.
+    return where(input > 0, 0, input)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """`input` times the normal distribution function, exactly or by way of "tanh"."""
+    if approximate == "none":
+        return activation.gelu(input)
+    if approximate != "tanh":
+        raise ArgumentError(
+            "gelu", "approximate", expected="'none' or 'tanh'", got=repr(approximate)
+        )
+    return activation.gelu_tanh(input)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """`input * sigmoid(input)`."""
+    return _written(input, activation.silu(input), inplace)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """`input * tanh(softplus(input))`."""
+    return _written(input, input * tanh(softplus(input)), inplace)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """`input / 6 + 1/2` kept between 0 and 1."""
+    return _written(input, clamp(input + 3, 0, 6) / 6, inplace)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """`input * hardsigmoid(input)`."""
+    return _written(input, input * clamp(input + 3, 0, 6) / 6, inplace)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """The logarithm of the sigmoid, without forming it."""
+    return clamp(input, max=0) - log1p(exp(-_abs(input)))
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """`log(1 + exp(beta * input)) / beta`; `input` itself where `beta * input` exceeds the threshold."""
+    scaled = input * beta
+    large = scaled > threshold
+    return where(large, input, log1p(exp(where(large, 0, scaled))) / beta)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """`input / (1 + |input|)`."""
+    return input / (_abs(input) + 1)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """`input - tanh(input)`."""
+    return input - tanh(input)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """`input` moved towards 0 by `lambd`, at most to 0."""
+    return where(_abs(input) > lambd, input - _sign(input) * lambd, input * 0)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """`input`, but 0 from -lambd to lambd."""
+    return where(_abs(input) > lambd, input, 0)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """`input` where it exceeds the threshold, else `value`."""
+    return _written(input, where(input > threshold, input, value), inplace)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """The first half of an axis times the sigmoid of the second."""
+    axis = shapes.normalize_dim(dim, input.ndim, "glu")
+    if not input.ndim or input.shape[axis] % 2:
+        raise ArgumentError("glu", "input", expected="an even size along dim", got=input.shape)
+    value, gate = chunk(input, 2, axis)
+    return value * sigmoid(gate)
+
+
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
+    """`exp(input)` over its sum along an axis."""
+    return _softmax(input, _axis(dim, "softmax"), dtype)
+
+
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
+    """`softmax` of `-input`."""
+    return _softmax(-input, _axis(dim, "softmin"), dtype)
+
+
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
+    """The logarithm of `softmax`."""
+    return _log_softmax(input, _axis(dim, "log_softmax"), dtype)
+
+
+def _axis(dim: int | None, operator: str) -> int:
+    if dim is None:
+        raise ArgumentError(
+            operator, "dim", expected="an axis", got=None, hint="classes are along dim=1, or -1"
+        )
+    return dim
+
+
+def _written(input: Tensor, out: Any, inplace: bool) -> Any:
+    return copy_(input, out) if inplace else out
