@@ -61,6 +61,7 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
             each.astype(np.float32) if isinstance(each, np.ndarray | np.generic) and each.dtype == x.dtype else each
             for each in (x, *rest)
         ]
-        return function(*wide).astype(x.dtype)
+        with np.errstate(all="ignore"):
+            return function(*wide).astype(x.dtype)
 
     return run

@@ -1,8 +1,10 @@
-"""Convolution as matrix products: columns of what each filter sees (im2col), a block of output positions at a time.
+"""Convolution as matrix products: columns of what each filter sees (im2col), a block of output
+positions at a time.
 
-Memory is in the order of `plugrad_numpy.layout`, so that columns are copied in runs of whole rows, and a block of the
-product lands where it belongs in the result. A stride would break the runs: the input is first sorted into phases, by
-the remainders of the padded positions divided by the stride, and within a phase every tap of the kernel moves by one.
+Memory is in the order of `plugrad_numpy.layout`, so that columns are copied in runs of whole rows,
+and a block of the product lands where it belongs in the result. A stride would break the runs: the
+input is first sorted into phases, by the remainders of the padded positions divided by the stride,
+and within a phase every tap of the kernel moves by one.
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from plugrad.geometry import window_count
 from plugrad.hooks import kernel
 from plugrad_numpy.arrays import in_single, quietly
 from plugrad_numpy.layout import Array, batch_first, batch_last, scratch
 
-# Bytes of columns made at once. Measured with 512 KiB of L2: a plateau from 2 to 8 MiB; below, the products get too small.
+# Bytes of columns made at once. Measured with 512 KiB of L2: a plateau from 2 to 8 MiB; below, the
+# products get too small.
 _BLOCK = 3 << 20
 
 Sizes = tuple[int, ...]
@@ -30,8 +34,9 @@ _Part = tuple[slice, slice, Array, Array, Array, tuple[tuple[Index, Index], ...]
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Neighbouring output positions: where they lie in the flattened output, their sizes, and for each tap of the
-    kernel two indices of the same shape: into the columns (C, *kernel, *sizes, N) and into the phases.
+    """Neighbouring output positions: where they lie in the flattened output, their sizes, and for
+    each tap of the kernel two indices of the same shape: into the columns (C, *kernel, *sizes, N)
+    and into the phases.
     """
 
     start: int
@@ -44,8 +49,9 @@ class _Block:
 class _Plan:
     """How to go over one geometry, `together` groups at a time.
 
-    Phases are (C, *stride, *sizes, N); `moves` are indices of the same shape into the phases and into the input. `plain`
-    says that the input is its own and only phase, `pointwise` that it is its own columns.
+    Phases are (C, *stride, *sizes, N); `moves` are indices of the same shape into the phases and
+    into the input. `plain` says that the input is its own and only phase, `pointwise` that it is
+    its own columns.
     """
 
     out: Sizes
@@ -69,14 +75,15 @@ def _plan(
 ) -> _Plan:
     """The plan for an input of `shape` (C, *spatial, N)."""
     axes = list(zip(shape[1:-1], kernel, stride, padding, dilation))
-    out = tuple([(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in axes])
+    out = tuple([window_count(*axis) for axis in axes])
     sizes = tuple([-(-(n + 2 * p) // s) for n, _, s, p, _ in axes])
     moves: list[tuple[Index, Index]] = []
     for phase in product(*[sorted({tap * d % s for tap in range(k)}) for _, k, s, _, d in axes]):
         cuts = [_cut(n, size, at, s, p) for (n, _, s, p, _), size, at in zip(axes, sizes, phase)]
         within, seen = [cut[0] for cut in cuts], [cut[1] for cut in cuts]
         moves.append(((slice(None), *phase, *within), (slice(None), *seen)))
-    # Several groups at once where their columns are small, part of the positions where one group's are large.
+    # Several groups at once where their columns are small, part of the positions where one group's
+    # are large.
     position = max(1, shape[0] // groups * prod(kernel) * shape[-1] * itemsize)
     whole = position * prod(out)
     plain = max(stride) == 1 and not any(padding)
@@ -92,7 +99,7 @@ def _plan(
 
 
 def _cut(size: int, count: int, phase: int, stride: int, padding: int) -> tuple[slice, slice]:
-    """Which of a phase's `count` positions hold elements of an axis of `size`, and which elements those are."""
+    """Which of a phase's `count` positions hold elements of an axis, and which elements."""
     low = max(0, -((phase - padding) // stride))
     high = max(low, min(count, (size - 1 + padding - phase) // stride + 1))
     seen = low * stride + phase - padding
@@ -128,7 +135,7 @@ def _blocks(
 
 
 def _turned_round(weight: Array, groups: int) -> Array:
-    """(O, C / groups, *kernel) as (C, O / groups, *kernel), mirrored in every axis of the kernel."""
+    """(O, C / groups, *kernel) as (C, O / groups, *kernel), mirrored in the kernel's axes."""
     count, share, *kernel = weight.shape
     mirrored = np.flip(weight, tuple(range(2, weight.ndim)))
     mirrored = mirrored.reshape(groups, count // groups, share, *kernel).swapaxes(1, 2)
@@ -183,7 +190,7 @@ def _parts(plan: _Plan, phases: Array, kernel: Sizes, groups: int) -> Iterator[_
 def _columns(
     x: Array, plan: _Plan, kernel: Sizes, groups: int
 ) -> Iterator[tuple[slice, slice, Array]]:
-    """What filters see: of which groups, at which places of the flattened output, as (groups, rows, places)."""
+    """Groups, places in the flattened output, what filters see there (groups, rows, places)."""
     if plan.pointwise:
         yield slice(None), slice(None), x.reshape(groups, len(x) // groups, -1)
         return
@@ -240,7 +247,7 @@ def convolution_input_gradient(y, weight, input_size, stride, padding, dilation,
     shape = (weight.shape[1] * groups, *input_size, y.shape[0])
     margins = tuple([d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding)])
     if max(stride) == 1 and min(margins) >= 0 and count <= shape[0]:
-        # As a convolution with the filters turned round: adding columns up is dearer than making them.
+        # A convolution with the filters turned round: making columns is cheaper than adding.
         filters = _turned_round(weight, groups)
         return _convolve(y, filters, None, stride, margins, dilation, groups)
     y = batch_last(y)

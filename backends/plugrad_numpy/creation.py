@@ -7,12 +7,16 @@ import numpy as np
 from plugrad.hooks import kernel
 from plugrad_numpy.arrays import NATIVE, quietly
 
+_ZEROS = {"0", "0.0", "False"}  # not -0.0, whose bits are not all 0
+
 
 @kernel
 @quietly
 def full(shape, value, dtype, device):
     native = NATIVE[dtype]
-    return np.zeros(shape, native) if value == 0 else np.full(shape, value, native)
+    if repr(value) in _ZEROS:
+        return np.zeros(shape, native)
+    return np.full(shape, np.asarray(value).astype(native))  # integers wrap around, as in a cast
 
 
 @kernel

@@ -255,6 +255,7 @@ def conj(x):
 
 
 @kernel
+@quietly
 def angle(x):
     if x.dtype.kind == "c":
         return np.arctan2(x.imag, x.real)

@@ -1,7 +1,8 @@
 """The order in memory that convolution and pooling work in: (C, *spatial, N), the batch innermost.
 
-Shifting a window then moves whole runs of memory, and a matrix product leaves its result in the same order. Results are
-returned as transposed views; NumPy's elementwise functions keep the order, so a network stays in it from end to end.
+Shifting a window then moves whole runs of memory, and a matrix product leaves its result in the
+same order. Results are returned as transposed views; NumPy's elementwise functions keep the order,
+so a network stays in it from end to end.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _LARGEST = 1 << 24  # bytes of scratch memory that a thread keeps for one use
 
 
 def batch_last(x: Array) -> Array:
-    """(N, C, *spatial) as (C, *spatial, N), contiguous: a copy only where memory is in another order."""
+    """(N, C, *spatial) as (C, *spatial, N), contiguous: no copy if memory is in that order."""
     moved = x.transpose(*range(1, x.ndim), 0)
     if moved.flags.c_contiguous:
         return moved
@@ -41,8 +42,9 @@ def batch_first(x: Array) -> Array:
 def transpose_into(out: Array, x: Array) -> None:
     """`out[...] = x.T` for matrices in C order.
 
-    Reading down a column whose rows lie a power of two apart evicts each cache line before its next element is
-    wanted (3.5 ns per element measured); by way of tiles with rows of an odd length it does not (0.6 ns).
+    Reading down a column whose rows lie a power of two apart evicts each cache line before its next
+    element is wanted (3.5 ns per element measured); by way of tiles with rows of an odd length it
+    does not (0.6 ns).
     """
     rows, columns = x.shape
     if rows < 16 or columns < _TILE or x.strides[0] % _ALIASING:

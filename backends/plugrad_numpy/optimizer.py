@@ -1,4 +1,6 @@
-"""Optimizer steps: in place, over blocks that stay in the cache, each pass writing into the same scratch."""
+"""Optimizer steps: in place, over blocks that stay in the cache, each pass writing into the same
+scratch.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ import numpy as np
 from plugrad.hooks import kernel
 from plugrad_numpy.arrays import HALVES, quietly
 
-# Elements per block: five arrays of float32 then fill a quarter of a megabyte, and the calls still cost little.
+# Elements per block: five arrays of float32 then fill a quarter of a megabyte, and the calls still
+# cost little.
 _BLOCK = 1 << 14
 
 
@@ -60,7 +63,8 @@ def adam_step(
         return None
     for i, p in enumerate(params):
         top = None if maxima is None else maxima[i : i + 1]
-        # Both corrections in one factor: lr/c1 * m / (sqrt(v)/c2 + eps) = (lr*c2/c1) * m / (sqrt(v) + eps*c2).
+        # Both corrections in one factor: lr/c1 * m / (sqrt(v)/c2 + eps) = (lr*c2/c1) * m / (sqrt(v)
+        # + eps*c2).
         root = (1 - beta2 ** steps[i]) ** 0.5
         rate = lr * root / (1 - beta1 ** steps[i])
         one = slice(i, i + 1)
@@ -92,7 +96,9 @@ def adam_step(
 
 
 def _blocks(*groups):
-    """Per parameter its arrays side by side, those in C order cut into blocks; None where a group is missing."""
+    """Per parameter its arrays side by side, those in C order cut into blocks; None where a group
+    is missing.
+    """
     for arrays in zip(*[group or (None,) * len(groups[0]) for group in groups], strict=True):
         size = arrays[0].size
         if size <= _BLOCK or not all(a is None or a.flags.c_contiguous for a in arrays):

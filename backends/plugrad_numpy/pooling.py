@@ -1,5 +1,6 @@
 """Pooling tap by tap: each tap of the kernel sees one element of every window, in runs of memory of
-`plugrad_numpy.layout`'s order. Nothing is padded: a tap that looks outside of the input is cut to the windows that do not.
+`plugrad_numpy.layout`'s order. Nothing is padded: a tap that looks outside of the input is cut to
+the windows that do not.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Index = tuple[Any, ...]
 def _taps(
     sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
 ) -> tuple[Sizes, tuple[tuple[Index, Index], ...]]:
-    """The output's sizes, and for each tap two indices of the same shape, into output and input (C, *spatial, N)."""
+    """The output's sizes, and for each tap two indices, into output and input (C, *spatial, N)."""
     out = tuple(
         map(window_count, sizes, kernel, stride, padding, dilation, (ceil_mode,) * len(sizes))
     )

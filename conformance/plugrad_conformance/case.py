@@ -114,8 +114,8 @@ def unit(*shape: int) -> Array:
 
 
 def small(*shape: int) -> Array:
-    """From 0 to 3: exponents and shifts."""
-    return Array(shape, lambda draw, shape, dtype: draw.integers(0, 4, shape))
+    """Exponents and shifts: integers from 0 to 3, floats between 0.3 and 3."""
+    return Array(shape, _small)
 
 
 def integers(low: int, high: int, *shape: int) -> Array:
@@ -154,6 +154,10 @@ def _positive(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
         return draw.integers(1, 5, shape)
     x = draw.uniform(0.3, 3, shape)
     return x + 1j * draw.normal(0, 1, shape) if dtype.is_complex else x
+
+
+def _small(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+    return draw.integers(0, 4, shape) if dtype.kind == "int" else draw.uniform(0.3, 3, shape)
 
 
 def _unit(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
@@ -208,7 +212,8 @@ class Case:
     default float dtype. `result` gives the result's dtype from the row's and the parameters, where it is neither the
     row's nor NumPy's own. `differentiable` and `twice` say how often the derivative is checked, `special` whether NaN
     and infinities are tried, `signed_zero` whether a result of 0 has a sign to compare, `layouts` whether tensors in
-    other memory orders may be given.
+    other memory orders may be given, `opaque` that the body is no composition of operators, so that it has no derivative
+    of its own to compare with.
     """
 
     function: Any
@@ -222,6 +227,7 @@ class Case:
     special: bool = False
     signed_zero: bool = True
     layouts: bool = True
+    opaque: bool = False
     result: Callable[[DType, tuple[Any, ...]], DType] | None = None
     operator: Any = field(init=False)
 

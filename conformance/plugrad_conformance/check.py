@@ -29,20 +29,22 @@ def assert_close(
 ) -> None:
     """Raise unless a result has the reference's shape and dtype, and is as near as dtype and tolerance class ask.
 
-    NaN equals NaN, infinities must agree. The error names operator, dtype, the inputs' shapes and the worst element with
-    its achieved and its allowed error, and ends with a program to paste. `room` replaces the computed allowance.
+    NaN equals NaN, infinities must agree, and in the exact class the signs of zeros. The error names operator, dtype, the inputs' shapes and the worst element with
+    its achieved and its allowed error, and ends with a program to paste. `room` replaces the computed allowance: then the
+    dtype is the reference's own.
     """
     arrays = row.arrays() if arrays is None else arrays
-    dtype = row.result_dtype(want, device)
+    dtype = row.result_dtype(want, device) if room is None else want.dtype
     if got.shape != want.shape:
         problem = f"shape {got.shape}, expected {want.shape}"
     elif got.dtype != dtype:
         problem = f"dtype {got.dtype.name}, expected {dtype.name}"
+    elif room is not None:
+        problem = _worst_element(got, want, room)
     else:
-        if room is None:
-            room = allowed_error(want, dtype, arrays, row.case.tolerance)
-        signed = row.case.signed_zero and row.case.tolerance is EXACT
-        problem = _worst_element(got, want, room) or (signed and _sign_of_zero(got, want)) or ""
+        problem = _worst_element(got, want, allowed_error(want, dtype, arrays, row.case.tolerance))
+        if not problem and row.case.signed_zero and row.case.tolerance is EXACT:
+            problem = _sign_of_zero(got, want)
     if problem:
         problem = f"{what}: {problem} ({row.case.tolerance.name} class)"
         fail(problem, row, device, want, arrays=arrays, layout=layout, cotangents=cotangents)
@@ -81,10 +83,11 @@ def allowed_error(
     term = max(1.0, float(np.prod(sizes))) if tolerance.product else size
     count = max([array.size for array in operands], default=1)
     exact = np.nan_to_num(np.abs(want), nan=0, posinf=0, neginf=0)
-    room = eps * (tolerance.own * exact + tolerance.steps * size)
-    # Halves are summed in float32, so only float32's unit grows with the number of terms.
-    room = room + min(eps, 2.0**-23) * tolerance.terms * count * term
-    return room + (float(limits.smallest_subnormal) if tolerance.own else 0)
+    with np.errstate(all="ignore"):
+        room = eps * (tolerance.own * exact + tolerance.steps * size)
+        # Halves are summed in float32, so only float32's unit grows with the number of terms.
+        room = room + min(eps, 2.0**-23) * tolerance.terms * count * term
+        return room + (float(limits.smallest_subnormal) if tolerance.own else 0)
 
 
 def parts(array: Array) -> Array:
@@ -122,7 +125,8 @@ def _worst_element(got: Array, want: Array, room: Array) -> str:
         found = parts(got)
         if got.dtype.kind == "c":
             room = room[..., None]
-        error = np.where(found == exact, 0, np.abs(found - exact))
+        # In the exact class the reference, rounded to the dtype, is the only answer.
+        error = np.where((found == exact) | (found == rounded), 0, np.abs(found - exact))
         error = np.where(np.isnan(found) & np.isnan(exact), 0, error)
         error = np.where(np.isnan(error), np.inf, error)
         wrong = error > room

@@ -126,12 +126,12 @@ def leaves(values: Any) -> Iterator[Any]:
 
 def to_tensor(array: Any, device: str) -> Any:
     """A tensor with a copy of an array."""
-    return plugrad.tensor(array, device=device)
+    return plugrad.tensor(np.asarray(array), device=device)
 
 
 def to_tensors(arrays: Arrays, device: str) -> tuple[Any, ...]:
     """Tensors with copies of arrays."""
-    return nested(lambda array: plugrad.tensor(array, device=device), arrays)
+    return nested(lambda array: to_tensor(array, device), arrays)
 
 
 def to_numpy(value: Any) -> Any:

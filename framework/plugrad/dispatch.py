@@ -121,7 +121,9 @@ def dispatch(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, 
     facts = params if keyed is None else [params[i] for i in keyed]
     try:
         plan = operator.plans.get((*[argument.spec for argument in arguments], *facts))
-    except (AttributeError, TypeError):  # not a plain tensor, or a parameter without a hash
+    except AttributeError:  # not a tensor each: `None`, a number, or several tensors
+        plan = _known_plan(operator, arguments, facts)
+    except TypeError:  # a parameter without a hash
         plan = None
     if plan is None:
         lifted = max(flatten(arguments), key=_level, default=None)
@@ -269,6 +271,13 @@ def _without_data(argument: Any) -> Any:
         return tuple([_without_data(each) for each in argument])
     spec = argument.spec
     return wrap(NO_DATA, spec_of(spec.shape, spec.dtype, Device(META)))
+
+
+def _known_plan(operator: Operator, arguments: tuple[Any, ...], facts: Any) -> Plan | None:
+    try:
+        return operator.plans.get((*[_spec(argument) for argument in arguments], *facts))
+    except (AttributeError, TypeError):
+        return None
 
 
 def _plan(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...]) -> Plan:
@@ -422,6 +431,7 @@ def _write(
         if tracked:
             _refuse_leaf(operator, target)
         target.settle()
+        _refuse_repeated(operator, target)
     if kernel(*[_native(argument) for argument in arguments], *params) is None:
         return _run_body(operator, arguments, params, plan, tracked)
     for target in written:
@@ -440,3 +450,14 @@ def _refuse_leaf(operator: Operator, target: Value) -> None:
             f"{operator.name}: {kind} that requires grad cannot be written in place; "
             "do it under plugrad.no_grad(), or write to a clone()"
         )
+
+
+def _refuse_repeated(operator: Operator, target: Value) -> None:
+    strides = target.layout[0]
+    if 0 in strides:
+        shape = target.spec.shape
+        if any([stride == 0 and size > 1 for stride, size in zip(strides, shape, strict=True)]):
+            raise InPlaceError(
+                f"{operator.name}: an expanded tensor, of which several elements share one place in "
+                "memory, cannot be written in place; write to a clone()"
+            )

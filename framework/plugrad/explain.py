@@ -1,4 +1,6 @@
-"""Who answers an operator: the plugins in the order in which they are asked, and what the body is made of."""
+"""Who answers an operator: the plugins in the order in which they are asked, and what the body is
+made of.
+"""
 
 from __future__ import annotations
 
@@ -53,9 +55,10 @@ class Answer:
 class Explanation:
     """How calls of an operator are answered on a device.
 
-    `answers` are in the order of asking: wrappers around all that follows, then each kernel until one does not decline, then the
-    body. `uses` are the operators that the body's code names, read from the code and not from a run; symbols such as `*` count,
-    also where they stand between plain numbers. `fallbacks` counts the calls that the body has answered so far on tensors.
+    `answers` are in the order of asking: wrappers around all that follows, then each kernel until
+    one does not decline, then the body. `uses` are the operators that the body's code names, read
+    from the code and not from a run; symbols such as `*` count, also where they stand between plain
+    numbers. `fallbacks` counts the calls that the body has answered so far on tensors.
     """
 
     operator: str
@@ -82,9 +85,7 @@ class Explanation:
         return "\n".join(lines)
 
 
-def explain(
-    operator: str | Callable[..., Any], device: str | Device | None = None
-) -> Explanation:
+def explain(operator: str | Callable[..., Any], device: str | Device | None = None) -> Explanation:
     """Which plugins answer an operator, given by name or as the function itself, on a device."""
     found = _find(operator)
     where = resolve_device(device)

@@ -135,6 +135,8 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
                 return dispatch(operator, (input,), ())
             out = wrap(native, plan.spec)
             if input.node is not None or input.origin is not None:
+                if plan.dissolves and mode.grad:
+                    return dispatch(operator, (input,), ())
                 record(operator, (input,), (), out, plan)
             return out
 
@@ -174,6 +176,8 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
             or input.origin is not None
             or other.origin is not None
         ):
+            if plan.dissolves and mode.grad:  # only the body, run on tensors, has a derivative
+                return dispatch(operator, (input, other), ())
             record(operator, (input, other), (), out, plan)
         return out
 
@@ -261,9 +265,11 @@ def in_place(function: OperatorFunction) -> OperatorFunction:
     contract.__module__ = base.function.__module__
     contract.__doc__ = f"`{base.name}`, written into its first operand."
 
-    def body(*values: Any) -> Any:
-        out = dispatch(base, values[:count], values[count:])
-        return dispatch(operators["copy_"], (values[0], out), ())
+    def body(target: Any, *values: Any) -> Any:
+        # A formula that names the operand means it as it was before.
+        kept = dispatch(operators["clone"], (target,), ()) if mode.grad and base.saves(0) else target
+        out = dispatch(base, (kept, *values[: count - 1]), values[count - 1 :])
+        return dispatch(operators["copy_"], (target, out), ())
 
     def rule(*facts: Any) -> Spec:
         assert base.rule is not None
@@ -324,12 +330,15 @@ def in_place(function: OperatorFunction) -> OperatorFunction:
             return dispatch(operator, (input, other), ())
         kernel = plan.kernel
         tracked = not (input.node is input.origin is other.node is other.origin is None)
-        if tracked or kernel is None:
+        repeats = input.place is not None and 0 in input.place[0]
+        if tracked or repeats or kernel is None:
             return dispatch(operator, (input, other), ())
-        storage = input.settle()
-        if kernel(input.native(), other.native()) is None:
+        if input.place is None:
+            input.settle()
+        x, y = input.array, other.array
+        if kernel(input.native() if x is None else x, other.native() if y is None else y) is None:
             return dispatch(operator, (input, other), ())
-        storage.version += 1
+        input.memory.version += 1
         return input
 
     plain = count == 2 and not operator.parameters

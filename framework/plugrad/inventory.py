@@ -1,4 +1,6 @@
-"""What became of every backend that is installed or well known: usable, or why not. Nothing here raises."""
+"""What became of every backend that is installed or well known: usable, or why not. Nothing here
+raises.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +42,9 @@ _CONDITIONS: dict[type[BackendError], Condition] = {
 class BackendState:
     """One backend as it stands on this machine.
 
-    `version` is what it says of itself and `distribution` where it comes from, both empty where that is unknown;
-    `devices` are the names to pass as `device=`; `reason` says why it is not ready, and the way out.
+    `version` is what it says of itself and `distribution` where it comes from, both empty where
+    that is unknown; `devices` are the names to pass as `device=`; `reason` says why it is not
+    ready, and the way out.
     """
 
     name: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Protocol, final
 
 from plugrad.contracts import Kernel, names_of
@@ -134,6 +135,10 @@ class Operator:
         )
         self._backwards.clear()
 
+    def saves(self, position: int) -> bool:
+        """Whether some formula names this tensor."""
+        return any([_TENSORS + position in pull.sources for pull in self.pulls])
+
     def backward_of(self, wanted: int) -> Backward:
         """The formulas that run when the inputs of these bits want a cotangent, and what they need saved."""
         found = self._backwards.get(wanted)
@@ -170,8 +175,9 @@ class Backward:
         # Each is an index into (*specs, *params, needs).
         self.extras = tuple([source - _TENSORS - count for source in later])
         order = [_G, *([_OUT] if self.keeps_out else ()), *[_TENSORS + i for i in self.positions], *later]
+        # itemgetter takes several arguments out of the list at once, in C.
         self.pulls = tuple(
-            [(p.formula, p.positions, tuple([order.index(s) for s in p.sources])) for p in chosen]
+            [(p.formula, p.positions, _getter([order.index(s) for s in p.sources])) for p in chosen]
         )
 
 
@@ -217,8 +223,12 @@ class OperatorNode(Node):
         rule = self.rule
         kept: list[Any] = []
         if rule.keeps_out:
-            kept += [each.alias() for each in (out if type(out) is tuple else (out,))]
-        kept += [arguments[i] for i in rule.positions]
+            if type(out) is tuple:
+                kept += [each.alias() for each in out]
+            else:
+                kept.append(out.alias())
+        for position in rule.positions:
+            kept.append(arguments[position])  # noqa: PERF401 - one or two: faster than a comprehension
         self.saved = kept
         for value in kept:
             # A fresh tensor, the usual case, has no storage yet that could have been written.
@@ -246,8 +256,8 @@ class OperatorNode(Node):
         if type(g) is not list and g.spec.dtype.is_complex and rule.operator.holomorphic:
             return self._pull_conjugated(known)
         cotangents: list[Any] = [None] * len(self.specs)
-        for formula, positions, sources in rule.pulls:
-            result = formula(*[known[source] for source in sources])
+        for formula, positions, arguments_from in rule.pulls:
+            result = formula(*arguments_from(known))
             if len(positions) == 1:
                 cotangents[positions[0]] = result
             else:
@@ -259,8 +269,8 @@ class OperatorNode(Node):
         # PyTorch's convention: f'(x) g of a holomorphic operator becomes conj(f'(x)) g.
         known[0] = known[0].conj()
         cotangents: list[Any] = [None] * len(self.specs)
-        for formula, positions, sources in self.rule.pulls:
-            result = formula(*[known[source] for source in sources])
+        for formula, positions, arguments_from in self.rule.pulls:
+            result = formula(*arguments_from(known))
             results = (result,) if len(positions) == 1 else result
             for position, cotangent in zip(positions, results, strict=True):
                 if cotangent is not None:
@@ -303,6 +313,15 @@ class OperatorNode(Node):
     def release(self) -> None:
         if self.saved:
             self.saved = None
+
+
+def _getter(places: list[int]) -> Callable[[list[Any]], tuple[Any, ...]]:
+    if len(places) > 1:
+        return itemgetter(*places)
+    if not places:
+        return lambda known: ()
+    place = slice(places[0], places[0] + 1)
+    return itemgetter(place)
 
 
 def _version(saved: Any) -> Any:

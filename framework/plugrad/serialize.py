@@ -1,8 +1,10 @@
-"""Checkpoints: any nest of dicts, lists, tuples, strings and numbers with tensors in it, as one safetensors file.
+"""Checkpoints: any nest of dicts, lists, tuples, strings and numbers with tensors in it, as one
+safetensors file.
 
-The tensors are plain safetensors tensors, named by their place (`model.0.weight`), so that other tools read them; how
-they nest stands as JSON in the file's metadata. A file holds no code. It is written beside its place and then moved there,
-so that a crash, a full disk or Ctrl-C leaves the old file or the new one, never half of one.
+The tensors are plain safetensors tensors, named by their place (`model.0.weight`), so that other
+tools read them; how they nest stands as JSON in the file's metadata. A file holds no code. It is
+written beside its place and then moved there, so that a crash, a full disk or Ctrl-C leaves the old
+file or the new one, never half of one.
 """
 
 from __future__ import annotations
@@ -48,10 +50,12 @@ _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 def save(obj: Any, path: PathLike) -> None:
-    """Write a nest of containers, numbers, strings and tensors to a file, replacing one that is there.
+    """Write a nest of containers, numbers, strings and tensors to a file, replacing one that is
+    there.
 
-    Tensors that share storage are written apart; one tensor in several places is written once. Raises KindError for an
-    object of another kind, CheckpointError where the file cannot be written.
+    Tensors that share storage are written apart; one tensor in several places is written once.
+    Raises KindError for an object of another kind, CheckpointError where the file cannot be
+    written.
     """
     writer = _Writer()
     structure = writer.encode(obj, ())
@@ -62,8 +66,9 @@ def save(obj: Any, path: PathLike) -> None:
 def load(path: PathLike, map_location: DeviceLike = None, *, weights_only: bool = True) -> Any:
     """What `save` wrote, its tensors on the default device or on `map_location`.
 
-    A safetensors file from elsewhere gives a dict of tensors. `weights_only` is PyTorch's: a file holds no code here,
-    whatever it says. Raises CheckpointError for a file that is missing, truncated, damaged or of another format.
+    A safetensors file from elsewhere gives a dict of tensors. `weights_only` is PyTorch's: a file
+    holds no code here, whatever it says. Raises CheckpointError for a file that is missing,
+    truncated, damaged or of another format.
     """
     file = Path(path)
     try:
@@ -89,7 +94,9 @@ class _Writer:
         self._tensors: list[Tensor] = []
 
     def encode(self, value: Any, place: tuple[str, ...]) -> Any:
-        """JSON for a value. Lists are lists; everything else that JSON lacks is a dict with its kind as only key."""
+        """JSON for a value. Lists are lists; everything else that JSON lacks is a dict with its
+        kind as only key.
+        """
         if value is None or isinstance(value, (bool, int, str)):
             return value
         if isinstance(value, float):
@@ -240,7 +247,9 @@ class _Reader:
         header = json.loads(content[_HEADER_LENGTH : _HEADER_LENGTH + size])
         self.metadata: dict[str, str] = header.get("__metadata__") or {}
 
-    def refuse(self, problem: str, hint: str = "load another copy, or train again") -> CheckpointError:
+    def refuse(
+        self, problem: str, hint: str = "load another copy, or train again"
+    ) -> CheckpointError:
         """The error that names this file."""
         return CheckpointError(str(self._file), problem, hint=hint)
 
@@ -248,7 +257,8 @@ class _Reader:
         """The whole content, from what the metadata say of it."""
         if described["version"] != _FORMAT:
             raise self.refuse(
-                f"is of format {described['version']}, read here is {_FORMAT}", hint="upgrade plugrad"
+                f"is of format {described['version']}, read here is {_FORMAT}",
+                hint="upgrade plugrad",
             )
         if described["crc32"] != _checksum({n: entry["data"] for n, entry in self.entries.items()}):
             raise self.refuse("is damaged: its checksum does not fit its content")

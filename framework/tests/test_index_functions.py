@@ -21,12 +21,6 @@ from plugrad.functions import indexing
 
 from .helpers import check_gradients
 
-SHAPE = (3, 4, 5)
-
-
-def numbers(*shape: int) -> np.ndarray:
-    return np.arange(float(np.prod(shape))).reshape(shape)
-
 
 def values(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape)

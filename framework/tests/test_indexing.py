@@ -332,6 +332,15 @@ def test_a_key_that_fits_nothing_says_why(key: Any, error: type[PlugradError], w
     assert_same(y, numbers(*SHAPE))
 
 
+def test_positions_are_checked_even_where_another_axis_is_empty() -> None:
+    empty = pg.zeros(0, 2)
+    assert empty[:, [1, 1, -2]].shape == (0, 3)
+    with pytest.raises(RangeError):
+        empty[:, [2]]
+    with pytest.raises(RangeError):
+        empty[:, [2]] = 0
+
+
 def test_range_errors_are_index_errors_with_fields() -> None:
     with pytest.raises(IndexError) as caught:
         pg.zeros(3)[3]

@@ -1,4 +1,6 @@
-"""Optimizers: every option against the formula in plain Python floats, groups, state, and what is refused."""
+"""Optimizers: every option against the formula in plain Python floats, groups, state, and what is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import pytest
 
 import plugrad as pg
 from plugrad import optim
-from plugrad.errors import ArgumentError, DtypeError, KindError, ShapeError
+from plugrad.errors import ArgumentError, DtypeError, KindError, ShapeError, VersionError
 from plugrad.ops.optimizer import adam_step, sgd_step
 from plugrad.optim import lr_scheduler
 
@@ -142,7 +144,7 @@ def test_the_kernel_of_sgd_does_what_the_body_means(option: dict[str, Any], dtyp
     momenta = tensors(dtype) if option["momentum"] else None
     state = [tensors(dtype), tensors(dtype), momenta]
     for fast, meant in step_both_ways(sgd_step, state, 0.1, *option.values()):
-        assert pg.tensor(0.0) + (fast - meant).abs().sum() <= 1e-6 * (1 + meant.abs().sum())
+        assert (fast - meant).abs().sum() <= 1e-6 * (1 + meant.abs().sum())
 
 
 @pytest.mark.parametrize("dtype", [pg.float64, pg.float32], ids=str)
@@ -290,7 +292,7 @@ def test_a_step_is_seen_by_whoever_saved_the_parameter() -> None:
     loss = (p * p).sum()
     p.grad = pg.ones(1, dtype=pg.float64)
     optim.Adam([p]).step()
-    with pytest.raises(pg.autograd.backward.__globals__["AutogradError"], match="changed in place"):
+    with pytest.raises(VersionError, match="changed in place"):
         loss.backward()
 
 
@@ -395,7 +397,7 @@ def test_repr_lists_the_options_of_each_group() -> None:
     assert "    lr: 2.0" in repr(optimizer)
 
 
-# what is refused ------------------------------------------------------------------------------------------------------
+# what is refused ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -411,13 +413,13 @@ def test_repr_lists_the_options_of_each_group() -> None:
         (lambda: optim.Adam([leaf(1.0)], eps=-1), ArgumentError, "Adam: eps"),
         (lambda: optim.Adam([leaf(1.0)], betas=(0.9, 1.0)), ArgumentError, r"betas\[1\]: expected"),
         (lambda: optim.AdamW([leaf(1.0)], weight_decay=-1), ArgumentError, "AdamW: weight_decay"),
-        (lambda: optim.Adam([leaf(1.0)], differentiable=True), ArgumentError, "written? in place"),
+        (lambda: optim.Adam([leaf(1.0)], differentiable=True), ArgumentError, "write in place"),
         (lambda: optim.SGD([{"params": {leaf(1.0)}}]), KindError, "an ordered collection"),
         (lambda: optim.SGD([("a", leaf(1.0)), leaf(1.0)]), ArgumentError, "1 names for 2 tensors"),
     ],
 )
 def test_a_wrong_argument_is_refused(make: Any, error: Any, said: str) -> None:
-    with pytest.raises(error, match=said.replace("written?", "write")):
+    with pytest.raises(error, match=said):
         make()
 
 
@@ -458,7 +460,7 @@ def test_a_state_of_another_shape_or_dtype_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"sgd_step: momenta: expected \(2,\).*got \(3,\)"):
         optimizer.step()
     optimizer.state[p]["momentum_buffer"] = pg.zeros(2, dtype=pg.float32)
-    with pytest.raises(DtypeError, match="sgd_step: momenta: expected plugrad.float64"):
+    with pytest.raises(DtypeError, match=r"sgd_step: momenta: expected plugrad.float64"):
         optimizer.step()
 
 
@@ -469,7 +471,7 @@ def test_step_and_get_lr_must_be_defined() -> None:
         lr_scheduler.LRScheduler(optim.SGD([leaf(1.0)]))
 
 
-# schedules ------------------------------------------------------------------------------------------------------------
+# schedules ----------------------------------------------------------------------------------------
 
 
 def cosine(epoch: int) -> float:
@@ -480,7 +482,10 @@ def cosine(epoch: int) -> float:
     ("make", "rate"),
     [
         (lambda o: lr_scheduler.StepLR(o, 3, 0.5), lambda e: 0.5 ** (e // 3)),
-        (lambda o: lr_scheduler.MultiStepLR(o, [5, 2], 0.5), lambda e: 0.5 ** ((e >= 2) + (e >= 5))),
+        (
+            lambda o: lr_scheduler.MultiStepLR(o, [5, 2], 0.5),
+            lambda e: 0.5 ** ((e >= 2) + (e >= 5)),
+        ),
         (lambda o: lr_scheduler.ExponentialLR(o, 0.9), lambda e: 0.9**e),
         (lambda o: lr_scheduler.LambdaLR(o, lambda e: 1 / (1 + e)), lambda e: 1 / (1 + e)),
         (lambda o: lr_scheduler.LinearLR(o, 0.2, 1.0, 4), lambda e: min(1, 0.2 + 0.2 * e)),
@@ -525,7 +530,11 @@ def test_each_group_may_have_a_factor_of_its_own() -> None:
         (lambda o: lr_scheduler.StepLR(o, 1, last_epoch=4), ArgumentError, "initial_lr.*got 4"),
         (lambda o: lr_scheduler.LambdaLR(o, []), ArgumentError, "lr_lambda: expected 1, one per"),
         (lambda o: lr_scheduler.LinearLR(o, 0.0), ArgumentError, "start_factor: expected above 0"),
-        (lambda o: lr_scheduler.LinearLR(o, 0.5, 2.0), ArgumentError, "end_factor: expected from 0"),
+        (
+            lambda o: lr_scheduler.LinearLR(o, 0.5, 2.0),
+            ArgumentError,
+            "end_factor: expected from 0",
+        ),
     ],
 )
 def test_a_wrong_schedule_is_refused(make: Any, error: Any, said: str) -> None:

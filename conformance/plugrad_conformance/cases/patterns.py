@@ -23,7 +23,11 @@ def unary(
 ) -> Case:
     """A function of each element."""
     variants = each(
-        rows=call(x(3, 4)), line=call(x(37)), scalar=call(x()), empty=call(x(0, 3))
+        rows=call(x(3, 4)),
+        line=call(x(37)),
+        large=call(x(129, 130)),
+        scalar=call(x()),
+        empty=call(x(0, 3)),
     )
     return Case(function, variants, reference, tolerance, dtypes, special=special, **more)
 
@@ -96,7 +100,7 @@ def in_place(
     return Case(function, variants, reference, tolerance, dtypes, **more)
 
 
-def over_axes(function: Any, reference: Callable[..., Any], tolerance: Tolerance, dtypes: Sequence[DType], *, empty: bool = True, x: Recipe = reals, **more: Any) -> Case:
+def over_axes(function: Any, reference: Callable[..., Any], tolerance: Tolerance, dtypes: Sequence[DType], *, empty: bool = True, x: Recipe = reals, long: int = 515, **more: Any) -> Case:
     """A reduction along axes; `empty` says whether one over no elements has a meaning."""
     variants = each(
         rows=call(x(3, 4), dim=(1,), keepdim=False),
@@ -106,7 +110,7 @@ def over_axes(function: Any, reference: Callable[..., Any], tolerance: Tolerance
         middle=call(x(2, 3, 4), dim=(1,), keepdim=True),
         scalar=call(x(), dim=(), keepdim=False),
         single=call(x(1), dim=(0,), keepdim=False),
-        long=call(x(515), dim=(0,), keepdim=False),
+        long=call(x(long), dim=(0,), keepdim=False),
         rest=call(x(3, 0), dim=(0,), keepdim=False),
     )
     if empty:

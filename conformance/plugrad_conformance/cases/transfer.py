@@ -16,5 +16,6 @@ CASES = (
         lambda x, device: x,
         EXACT,
         EVERY,
+        opaque=True,  # the body goes through the host's memory
     ),
 )

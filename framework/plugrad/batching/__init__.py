@@ -290,8 +290,8 @@ def _write(
     tracked: bool,
 ) -> Any:
     targets = tuple([arguments[position] for position in operator.writes])
-    pairs = pairs(tuple([operands[position] for position in operator.writes]))
-    if any([batched for _, batched in pairs(operands)]) and not all([b for _, b in pairs]):
+    written = pairs(tuple([operands[position] for position in operator.writes]))
+    if any([batched for _, batched in pairs(operands)]) and not all([b for _, b in written]):
         raise InPlaceError(
             f"{operator.name}: a tensor that vmap does not map over cannot be written with values "
             "that it does; use the out-of-place operator, or make it with x.new_zeros(...) "

@@ -74,7 +74,8 @@ def digits(
 ) -> None:
     """Train on 1,797 handwritten digits of 8x8 pixels, a fifth of them held out.
 
-    Ctrl-C ends a training after its last complete epoch; --resume then goes on as if nothing had been.
+    Ctrl-C ends a training after its last complete epoch; --resume then goes on as if nothing had
+    been.
     """
     options = {
         "model": model,
@@ -101,7 +102,7 @@ def explain(
         str | None, typer.Option(help="Device to explain it on; the default device if left out.")
     ] = None,
 ) -> None:
-    """Show which plugin answers an operator, in which order they are asked, and what its body uses."""
+    """Show which plugins answer an operator, in their order, and what its body uses."""
     with complaints_in_red():
         show_explanation(operator, backend)
 

@@ -1,4 +1,6 @@
-"""Errors of the framework as one red line: they say all that a user needs, a traceback adds nothing."""
+"""Errors of the framework as one red line: they say all that a user needs, a traceback adds
+nothing.
+"""
 
 from __future__ import annotations
 

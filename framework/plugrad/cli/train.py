@@ -57,8 +57,9 @@ def _announce(console: Console, training: Training, device: str, out: Path) -> N
     settings = training.settings
     weights = sum(parameter.numel() for parameter in training.model.parameters())
     console.print(
-        f"{settings.model} with {weights:,} parameters on {device}: {len(training.train_set):,} digits "
-        f"to learn from, {len(training.test_set)} held out, seed {settings.seed}, into {out}",
+        f"{settings.model} with {weights:,} parameters on {device}: "
+        f"{len(training.train_set):,} digits to learn from, {len(training.test_set)} held out, "
+        f"seed {settings.seed}, into {out}",
         soft_wrap=True,
     )
     if training.epochs_done:

@@ -1,5 +1,5 @@
-"""Convolutions with PyTorch's conventions: a parameter is one int for all spatial axes or one for each, and the input
-may come without its batch axis.
+"""Convolutions with PyTorch's conventions: a parameter is one int for all spatial axes or one for
+each, and the input may come without its batch axis.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import index as as_int
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from plugrad import creation, dtypes, geometry
 from plugrad.constants import constant
@@ -36,8 +36,10 @@ def resolve(operator: str, x: Tensor, key: Any) -> tuple[Tensor, list[Entry]]:
         return select(operator, x, 0, 0, key, x), []
     if kind is slice:
         return _slice(operator, x, 0, 0, key, x), []
-    items = [_item(operator, x, item) for item in (key if kind is tuple else (key,))]
     shape = x.spec.shape
+    if isinstance(key, Value) and key.spec.dtype is dtypes.int64 and key.spec.shape and shape:
+        return x, [(0, cast("Tensor", key))]
+    items = [_item(operator, x, item) for item in (key if kind is tuple else (key,))]
     used = sum(map(_axes_used, items))
     if used > len(shape):
         raise RangeError(

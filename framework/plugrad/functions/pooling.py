@@ -1,5 +1,5 @@
-"""Pooling with PyTorch's conventions: a parameter is one int for all spatial axes or one for each, the stride defaults to
-the kernel, and the input may come without its batch axis.
+"""Pooling with PyTorch's conventions: a parameter is one int for all spatial axes or one for each,
+the stride defaults to the kernel, and the input may come without its batch axis.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from plugrad.shapes import as_ints, to_tuple
 
 if TYPE_CHECKING:
     from plugrad.tensor import Tensor
-
-Pooled = "Tensor | tuple[Tensor, Tensor]"
 
 
 def max_pool1d(
@@ -45,7 +43,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """The largest element of each window of (N, C, H, W), with its position in the flattened H·W if asked."""
+    """The largest element of each window of (N, C, H, W), and its position in H·W if asked."""
     return _max_pool(
         "max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
     )
@@ -60,7 +58,7 @@ def max_pool3d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """The largest element of each window of (N, C, D, H, W), with its position in the flattened D·H·W if asked."""
+    """The largest element of each window of (N, C, D, H, W), and its position in D·H·W if asked."""
     return _max_pool(
         "max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
     )
@@ -118,33 +116,33 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Sizes) -> Tensor:
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
-    """The means of as many windows as `output_size` says, covering (N, C, H, W) evenly; `None` keeps a size."""
+    """The means of windows that cover (N, C, H, W) evenly; `None` keeps an axis as it is."""
     return _adaptive_avg_pool("adaptive_avg_pool2d", 2, input, output_size)
 
 
 def adaptive_avg_pool3d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
-    """The means of as many windows as `output_size` says, covering (N, C, D, H, W) evenly; `None` keeps a size."""
+    """The means of windows that cover (N, C, D, H, W) evenly; `None` keeps an axis as it is."""
     return _adaptive_avg_pool("adaptive_avg_pool3d", 3, input, output_size)
 
 
 def adaptive_max_pool1d(
     input: Tensor, output_size: Sizes, return_indices: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """The largest elements of `output_size` windows that cover (N, C, L) evenly, with positions if asked."""
+    """The largest elements of windows that cover (N, C, L) evenly, and positions if asked."""
     return _adaptive_max_pool("adaptive_max_pool1d", 1, input, output_size, return_indices)
 
 
 def adaptive_max_pool2d(
     input: Tensor, output_size: int | Sequence[int | None], return_indices: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """The largest elements of windows that cover (N, C, H, W) evenly, with positions in the flattened H·W if asked."""
+    """The largest elements of windows that cover (N, C, H, W) evenly, and positions if asked."""
     return _adaptive_max_pool("adaptive_max_pool2d", 2, input, output_size, return_indices)
 
 
 def adaptive_max_pool3d(
     input: Tensor, output_size: int | Sequence[int | None], return_indices: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """The largest elements of windows that cover (N, C, D, H, W) evenly, with positions in the flattened D·H·W if asked."""
+    """The largest elements of windows that cover (N, C, D, H, W) evenly, and positions if asked."""
     return _adaptive_max_pool("adaptive_max_pool3d", 3, input, output_size, return_indices)
 
 
@@ -199,7 +197,7 @@ def _kernel_and_stride(
     return kernel, to_tuple(stride, spatial, operator, "stride")
 
 
-# adaptive -------------------------------------------------------------------------------------------------------------
+# adaptive -----------------------------------------------------------------------------------------
 
 
 def _adaptive_avg_pool(
@@ -242,7 +240,7 @@ def _adaptive_max_pool(
 
 
 def _largest_of_bins(input: Tensor, sizes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Axis by axis, the last first: the earlier axis' choice among equals then wins, as in the flattened order."""
+    """Axis by axis, the last first: among equals the first in the flattened order wins."""
     values, positions = input, None
     pitch = 1
     for axis in range(len(input.shape) - 1, 1, -1):
@@ -267,13 +265,17 @@ def _output_sizes(
     operator: str, input: Tensor, output_size: int | Sequence[int | None]
 ) -> tuple[int, ...]:
     spatial = input.shape[2:]
-    if isinstance(output_size, Sequence) and len(output_size) == len(spatial):
-        wanted = [
-            own if size is None else size for size, own in zip(output_size, spatial, strict=True)
-        ]
-        sizes = as_ints(wanted, operator, "output_size")
-    else:
-        sizes = to_tuple(output_size, len(spatial), operator, "output_size")  # type: ignore[arg-type]
+    if not isinstance(output_size, Sequence):
+        output_size = (output_size,) * len(spatial)
+    if len(output_size) != len(spatial):
+        raise ArgumentError(
+            operator,
+            "output_size",
+            expected=f"one int or {len(spatial)} of them",
+            got=tuple(output_size),
+        )
+    kept = [own if size is None else size for size, own in zip(output_size, spatial)]
+    sizes = as_ints(kept, operator, "output_size")
     if min(sizes) < 1 or min(spatial) < 1:
         raise ArgumentError(
             operator, "output_size", expected="at least 1, of an input that is not empty", got=sizes
@@ -290,5 +292,5 @@ def _even_kernel(input: Tensor, sizes: tuple[int, ...]) -> tuple[int, ...] | Non
 
 
 def _bins(size: int, count: int) -> list[tuple[int, int]]:
-    """Where each of `count` windows starts and stops: rounded outwards, so that they may overlap by one."""
+    """Where each of `count` windows starts and stops: rounded outwards, so they may overlap."""
     return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]

@@ -6,12 +6,12 @@ import math
 
 from plugrad.families import composite, elementwise
 from plugrad.ops.comparison import where
-from plugrad.ops.elementwise import REAL, erf, exp, log, maximum, sigmoid, tanh
+from plugrad.ops.elementwise import ORDERED, erf, exp, log, maximum, sigmoid, tanh
 from plugrad.ops.reduction import amax
 from plugrad.ops.reduction import sum as sum_over
 
 
-@elementwise(takes=REAL, body=True)
+@elementwise(takes=ORDERED, body=True)
 def relu(x, /):
     """`x` where it is positive, else 0; a NaN stays one."""
     return maximum(x, 0)
@@ -22,12 +22,13 @@ relu.vjp(x=lambda g, out: relu_backward(g, out))
 
 
 @elementwise(takes="float", body=True)
-def relu_backward(g, out, /):
-    """The cotangent of relu's operand, from that of its result."""
-    return where(out > 0, g, 0)
+def relu_backward(g, y, /):
+    """The cotangent of relu's operand, from that of its result `y`."""
+    return where(y > 0, g, 0)
 
 
-relu_backward.vjp(g=lambda g, out: relu_backward(g, out))
+# `out` would name this operator's own result.
+relu_backward.vjp(g=lambda g, y: relu_backward(g, y))
 
 
 @elementwise(takes="float", body=True)

@@ -1,8 +1,8 @@
 """Convolution and its two gradients: one bilinear map, seen from each of its three tensors.
 
-The input `x` is (N, C, *spatial) with one to three spatial axes, the weight (O, C / groups, *kernel), the output or its
-cotangent `y` (N, O, *out); parameters are one number per spatial axis. Each operator's derivative is stated with the
-other two, so that every order of derivative is there.
+The input `x` is (N, C, *spatial) with one to three spatial axes, the weight (O, C / groups,
+*kernel), the output or its cotangent `y` (N, O, *out); parameters are one number per spatial axis.
+Each operator's derivative is stated with the other two, so that every order of derivative is there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from plugrad.spec import spec_of
 
 
 def _check_operands(operator, first, second, parameters, groups):
-    """What holds for any two of input, weight and output gradient; `first` and `second` are (name, spec)."""
+    """What holds for any two operands; `first` and `second` are (name, spec)."""
     name, x = first
     spatial = len(x.shape) - 2
     if not 1 <= spatial <= 3:
@@ -149,7 +149,7 @@ def _input_gradient_spec(y, weight, input_size, stride, padding, dilation, group
 
 @composite(_input_gradient_spec)
 def convolution_input_gradient(y, weight, /, input_size, stride, padding, dilation, groups):
-    """The cotangent of convolution's input, of spatial sizes `input_size`; also the transposed convolution of `y`."""
+    """The cotangent of convolution's input: the transposed convolution of `y`."""
     batch, out, kernel = y.shape[0], y.shape[2:], weight.shape[2:]
     channels = weight.shape[1] * groups
     columns = matmul(transpose(_filters(weight, groups)), _rows(y, groups))
@@ -209,7 +209,7 @@ convolution_weight_gradient.vjp(
 
 
 def add_windows(piece, like, shape, out, kernel, stride, dilation):
-    """Zeros of `shape` (N, C, *spatial), with `piece(tap)` (N, C, *out) added where each tap of the windows looks."""
+    """Zeros (N, C, *spatial), with `piece(tap)` (N, C, *out) added where each tap looks."""
     padded = full(tuple(shape), 0, like.dtype, like.device)
     for tap in product(*map(range, kernel)):
         add_(see_tap(padded, tap, out, stride, dilation), piece(tap))
@@ -217,7 +217,7 @@ def add_windows(piece, like, shape, out, kernel, stride, dilation):
 
 
 def see_tap(padded, tap, out, stride, dilation):
-    """One element of every window of (N, C, *spatial), as a view (N, C, *out): the one at `tap` of the kernel."""
+    """The element at `tap` of every window of (N, C, *spatial), as a view (N, C, *out)."""
     for axis, position in enumerate(tap):
         start = position * dilation[axis]
         stop = start + (out[axis] - 1) * stride[axis] + 1

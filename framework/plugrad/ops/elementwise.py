@@ -370,7 +370,7 @@ def tanh_backward(g, out, /):
 # special functions ----------------------------------------------------------------------------------------------------
 
 
-@elementwise(result="float")
+@elementwise(result="float", takes=REAL)
 def erf(x, /):
     """The error function, 2/sqrt(pi) times the integral of exp(-t²) from 0 to `x`."""
 
@@ -378,7 +378,7 @@ def erf(x, /):
 erf.vjp(x=lambda g, x: g * exp(-x * x) * (2 / math.sqrt(math.pi)))
 
 
-@elementwise(result="float")
+@elementwise(result="float", takes=REAL)
 def erfc(x, /):
     """`1 - erf(x)` without cancellation for large `x`."""
 
@@ -389,6 +389,8 @@ erfc.vjp(x=lambda g, x: g * exp(-x * x) * (-2 / math.sqrt(math.pi)))
 @elementwise(result="float", body=True)
 def sigmoid(x, /):
     """`1 / (1 + exp(-x))`."""
+    if x.dtype.is_complex:
+        return 1 / (1 + exp(-x))
     # exp of a negative number cannot overflow: both branches stay finite.
     decay = exp(-abs(x))
     return where(x >= 0, 1, decay) / (1 + decay)

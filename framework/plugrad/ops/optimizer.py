@@ -1,15 +1,16 @@
-"""One optimizer step for all parameters of a group: an operator each, so that a backend may do it in one launch.
+"""One optimizer step for all parameters of a group: an operator each, so that a backend may do it
+in one launch.
 
-Every argument before the slash is a tuple with one tensor per parameter. The bodies are PyTorch's single-tensor steps,
-operation by operation; complex parameters come as their real views.
+Every argument before the slash is a tuple with one tensor per parameter. The bodies are PyTorch's
+single-tensor steps, operation by operation; complex parameters come as their real views.
 """
 
 from __future__ import annotations
 
 from plugrad.errors import DtypeError, ShapeError
 from plugrad.families import composite
-from plugrad.ops.elementwise import add_, maximum, mul_, sqrt, sub_
 from plugrad.ops.creation import copy_
+from plugrad.ops.elementwise import add_, maximum, mul_, sqrt, sub_
 
 
 def _check_state(name, params, **others):
@@ -29,12 +30,11 @@ def _sgd_spec(params, grads, momenta):
 
 
 @composite(_sgd_spec, writes=("params", "momenta"), family="optimizer")
-def sgd_step(
-    params, grads, momenta, /, lr, momentum, dampening, weight_decay, nesterov, maximize
-):
+def sgd_step(params, grads, momenta, /, lr, momentum, dampening, weight_decay, nesterov, maximize):
     """Stochastic gradient descent.
 
-    `momenta` are running sums of gradients: `m = momentum * m + (1 - dampening) * g`; None without momentum.
+    `momenta` are running sums of gradients: `m = momentum * m + (1 - dampening) * g`; None without
+    momentum.
     """
     for i, (p, g) in enumerate(zip(params, grads, strict=True)):
         g = _penalised(p, -g if maximize else g, weight_decay)
@@ -70,14 +70,14 @@ def adam_step(
     decoupled,
     maximize,
 ):
-    """Adam (D. P. Kingma, J. Ba, arXiv 1412.6980), with `decoupled` weight decay AdamW (arXiv 1711.05101).
+    """Adam (D. P. Kingma, J. Ba, arXiv 1412.6980), with `decoupled` weight decay AdamW (arXiv
+    1711.05101).
 
-    `averages` and `squares` are running means of the gradients and of their squares, `maxima` the largest such squares
-    (AMSGrad, arXiv 1904.09237) or None. `steps` counts each parameter's steps, this one included.
+    `averages` and `squares` are running means of the gradients and of their squares, `maxima` the
+    largest such squares (AMSGrad, arXiv 1904.09237) or None. `steps` counts each parameter's steps,
+    this one included.
     """
-    for i, (p, g, average, square) in enumerate(
-        zip(params, grads, averages, squares, strict=True)
-    ):
+    for i, (p, g, average, square) in enumerate(zip(params, grads, averages, squares, strict=True)):
         g = -g if maximize else g
         if decoupled:
             mul_(p, 1 - lr * weight_decay)

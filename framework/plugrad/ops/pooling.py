@@ -1,7 +1,8 @@
-"""Pooling: the largest element, or the mean, of each window of (N, C, *spatial), one to three spatial axes.
+"""Pooling: the largest element, or the mean, of each window of (N, C, *spatial), one to three
+spatial axes.
 
-Parameters are one number per spatial axis. Padding is no element: it is never the largest, and counts in a mean only if
-asked. Positions are int64 in the flattened spatial axes, as PyTorch's.
+Parameters are one number per spatial axis. Padding is no element: it is never the largest, and
+counts in a mean only if asked. Positions are int64 in the flattened spatial axes, as PyTorch's.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def _pooled(operator, sizes, kernel, stride, padding, dilation, ceil_mode):
 
 
 def _margins(sizes, out, kernel, stride, padding, dilation):
-    """What to pad so that the windows fit exactly: a negative margin cuts off what none of them sees."""
+    """What to pad so that the windows fit exactly; below 0 it cuts off what none sees."""
     axes = zip(sizes, out, kernel, stride, padding, dilation)
     return (
         (0, 0),
@@ -67,7 +68,7 @@ def _margins(sizes, out, kernel, stride, padding, dilation):
     )
 
 
-# maximum --------------------------------------------------------------------------------------------------------------
+# maximum ------------------------------------------------------------------------------------------
 
 
 def _max_pool_spec(x, kernel, stride, padding, dilation, ceil_mode):
@@ -86,7 +87,7 @@ def _max_pool_spec(x, kernel, stride, padding, dilation, ceil_mode):
 
 @composite(_max_pool_spec)
 def max_pool(x, /, kernel, stride, padding, dilation, ceil_mode):
-    """The largest element of each window, and its position: the first of equals, the last NaN if there is one."""
+    """The largest element of each window and its position: the first of equals, the last NaN."""
     sizes = x.shape[2:]
     out = window_counts(sizes, kernel, stride, padding, dilation, "max_pool", ceil_mode)
     margins = _margins(sizes, out, kernel, stride, padding, dilation)
@@ -138,7 +139,7 @@ def _flat(x):
     return reshape(x, (*x.shape[:2], numel(x.shape[2:])))
 
 
-# mean -----------------------------------------------------------------------------------------------------------------
+# mean ---------------------------------------------------------------------------------------------
 
 
 def _average_parameters(kernel, stride, padding, divisor):
@@ -158,8 +159,8 @@ def _avg_pool_spec(x, kernel, stride, padding, ceil_mode, divisor):
 
 @composite(_avg_pool_spec)
 def avg_pool(x, /, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
-    """The sum of each window over `divisor`; `None` stands for the number of its elements, with `count_include_pad`
-    those in the padding too.
+    """The sum of each window over `divisor`; `None` stands for the number of its elements, with
+    `count_include_pad` those in the padding too.
     """
     sizes, dense = x.shape[2:], (1,) * len(kernel)
     out = window_counts(sizes, kernel, stride, padding, dense, "avg_pool", ceil_mode)
@@ -213,7 +214,7 @@ avg_pool_backward.vjp(
 
 
 def _divisor(like, sizes, out, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
-    """What sums are divided by: a number where it is the same for all windows, else a tensor of `out`'s sizes."""
+    """What sums are divided by: a number where all windows are alike, else a tensor (*out)."""
     if divisor is not None:
         return divisor
     if not ceil_mode and (count_include_pad or not any(padding)):

@@ -70,11 +70,13 @@ def all(x, /, dim, keepdim):
     """Whether every element is nonzero; of no elements True."""
 
 
-@reduction(result="float", takes="float complex", body=True, empty=False)
+@reduction(result="float", takes="float complex", body=True)
 def logsumexp(x, /, dim, keepdim):
-    """`log(sum(exp(x)))`."""
+    """`log(sum(exp(x)))`; of no elements -inf."""
+    if not x.spec.numel:
+        return log(sum(exp(x), dim, keepdim))
     # Shifted by the largest element, no exp overflows; an infinite one must not give inf - inf.
-    top = amax(x, dim, True)
+    top = amax(x.real if x.dtype.is_complex else x, dim, True)
     top = where(top.isfinite(), top, 0)
     out = log(sum(exp(x - top), dim, True)) + top
     return out if keepdim else reshape(out, shapes.reduce_shape(x.shape, dim, False))

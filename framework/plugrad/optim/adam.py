@@ -21,12 +21,14 @@ from plugrad.tape import no_grad
 
 
 class Adam(Optimizer):
-    """`p -= lr * m / (sqrt(v) + eps)`: m and v are running means of the gradient and its square, bias-corrected.
+    """`p -= lr * m / (sqrt(v) + eps)`: m and v are running means of the gradient and its square,
+    bias-corrected.
 
-    D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, arXiv 1412.6980. `betas` are the means' rates;
-    `amsgrad` divides by the largest v so far (arXiv 1904.09237); `weight_decay * p` is added to the gradient, or with
-    `decoupled_weight_decay` taken off the parameter; `maximize` climbs. A state's "step" is an int. `foreach`, `capturable`
-    and `fused` choose among PyTorch's implementations; here there is one.
+    D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, arXiv 1412.6980. `betas` are
+    the means' rates; `amsgrad` divides by the largest v so far (arXiv 1904.09237); `weight_decay *
+    p` is added to the gradient, or with `decoupled_weight_decay` taken off the parameter;
+    `maximize` climbs. A state's "step" is an int. `foreach`, `capturable` and `fused` choose among
+    PyTorch's implementations; here there is one.
     """
 
     def __init__(
@@ -112,7 +114,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: `p -= lr * weight_decay * p`.
 
-    I. Loshchilov, F. Hutter, Decoupled weight decay regularization, arXiv 1711.05101. The options are Adam's.
+    I. Loshchilov, F. Hutter, Decoupled weight decay regularization, arXiv 1711.05101. The options
+    are Adam's.
     """
 
     def __init__(

@@ -1,6 +1,8 @@
-"""Schedules: learning rates that change with the epoch. Call `step()` once per epoch, after the optimizer's.
+"""Schedules: learning rates that change with the epoch. Call `step()` once per epoch, after the
+optimizer's.
 
-Each rate follows from the one before, so that several schedules on one optimizer multiply, as PyTorch's do.
+Each rate follows from the one before, so that several schedules on one optimizer multiply, as
+PyTorch's do.
 """
 
 from __future__ import annotations
@@ -82,7 +84,10 @@ class LambdaLR(LRScheduler):
         self.lr_lambdas = [lr_lambda] * count if callable(lr_lambda) else list(lr_lambda)
         if len(self.lr_lambdas) != count:
             raise ArgumentError(
-                "LambdaLR", "lr_lambda", expected=f"{count}, one per group", got=len(self.lr_lambdas)
+                "LambdaLR",
+                "lr_lambda",
+                expected=f"{count}, one per group",
+                got=len(self.lr_lambdas),
             )
         super().__init__(optimizer, last_epoch)
 
@@ -144,7 +149,7 @@ class ExponentialLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """A factor that goes straight from `start_factor` to `end_factor` within `total_iters` epochs."""
+    """A factor that goes straight from `start_factor` to `end_factor` in `total_iters` epochs."""
 
     def __init__(
         self,
@@ -180,7 +185,8 @@ class LinearLR(LRScheduler):
 class CosineAnnealingLR(LRScheduler):
     """Down to `eta_min` along half a cosine of `T_max` epochs.
 
-    I. Loshchilov, F. Hutter, SGDR: stochastic gradient descent with warm restarts, arXiv 1608.03983.
+    I. Loshchilov, F. Hutter, SGDR: stochastic gradient descent with warm restarts, arXiv
+    1608.03983.
     """
 
     def __init__(

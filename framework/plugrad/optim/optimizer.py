@@ -1,7 +1,9 @@
-"""What optimizers share: groups of parameters with options of their own, state per parameter, and saving both.
+"""What optimizers share: groups of parameters with options of their own, state per parameter, and
+saving both.
 
-An optimizer of one's own subclasses `Optimizer`, gives its options' defaults to `__init__` and defines `step`, which reads
-`self.param_groups` and keeps what it must remember of a parameter in `self.state[parameter]`.
+An optimizer of one's own subclasses `Optimizer`, gives its options' defaults to `__init__` and
+defines `step`, which reads `self.param_groups` and keeps what it must remember of a parameter in
+`self.state[parameter]`.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ Closure = Callable[[], Any]
 class Optimizer:
     """Base of all optimizers.
 
-    `params` is an iterable of tensors, of (name, tensor) pairs, or of dicts with such an iterable under "params" and
-    options for that group alone; `defaults` has the other groups' options.
+    `params` is an iterable of tensors, of (name, tensor) pairs, or of dicts with such an iterable
+    under "params" and options for that group alone; `defaults` has the other groups' options.
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
@@ -43,7 +45,9 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, param_group: Group) -> None:
-        """Optimize more parameters, under "params"; options that the group does not name are the defaults."""
+        """Optimize more parameters, under "params"; options that the group does not name are the
+        defaults.
+        """
         if not isinstance(param_group, dict):
             raise KindError(
                 "add_param_group", "param_group", expected="a dict", got=type(param_group).__name__
@@ -130,9 +134,7 @@ class Optimizer:
             for param in group["params"]:
                 positions[id(param)] = len(positions)
         return {
-            "state": {
-                positions.get(id(key), key): state for key, state in self.state.items()
-            },
+            "state": {positions.get(id(key), key): state for key, state in self.state.items()},
             "param_groups": [
                 {**group, "params": [positions[id(param)] for param in group["params"]]}
                 for group in self.param_groups
@@ -140,7 +142,9 @@ class Optimizer:
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict()` gave; tensors are copied to their parameter's device and dtype."""
+        """Take over what `state_dict()` gave; tensors are copied to their parameter's device and
+        dtype.
+        """
         saved = [dict(group) for group in state_dict["param_groups"]]
         sizes = [len(group["params"]) for group in saved]
         own = [len(group["params"]) for group in self.param_groups]
@@ -188,7 +192,9 @@ class Optimizer:
 
 
 class Batch(NamedTuple):
-    """The parameters of a group that have gradients, side by side; complex ones as their real views."""
+    """The parameters of a group that have gradients, side by side; complex ones as their real
+    views.
+    """
 
     owners: list[Tensor]
     params: tuple[Any, ...]

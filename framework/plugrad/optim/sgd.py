@@ -25,9 +25,10 @@ from plugrad.tape import no_grad
 class SGD(Optimizer):
     """`p -= lr * m`, where `m` is a running sum of the gradients.
 
-    `m = momentum * m + (1 - dampening) * g`, which the first gradient fills whole; without momentum the gradient itself, with
-    `nesterov` the gradient plus `momentum * m`. `weight_decay * p` is added to the gradient; `maximize` climbs.
-    `foreach` and `fused` choose among PyTorch's implementations; here there is one.
+    `m = momentum * m + (1 - dampening) * g`, which the first gradient fills whole; without momentum
+    the gradient itself, with `nesterov` the gradient plus `momentum * m`. `weight_decay * p` is
+    added to the gradient; `maximize` climbs. `foreach` and `fused` choose among PyTorch's
+    implementations; here there is one.
     """
 
     def __init__(

@@ -1,4 +1,6 @@
-"""Training on the digits: models, the loop that can be stopped and resumed, and what a run leaves in its folder."""
+"""Training on the digits: models, the loop that can be stopped and resumed, and what a run leaves
+in its folder.
+"""
 
 from plugrad.training.loop import EpochResult as EpochResult
 from plugrad.training.loop import Settings as Settings

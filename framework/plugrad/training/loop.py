@@ -1,7 +1,9 @@
-"""The training loop. Between two epochs its whole state is one nest of tensors and numbers, from which it goes on.
+"""The training loop. Between two epochs its whole state is one nest of tensors and numbers, from
+which it goes on.
 
-Three streams of random numbers follow from the seed: which images are held out, in which order the others come, and all
-else (initial weights, dropout). So a run that was stopped and resumed ends with the same bits as one that was not.
+Three streams of random numbers follow from the seed: which images are held out, in which order the
+others come, and all else (initial weights, dropout). So a run that was stopped and resumed ends
+with the same bits as one that was not.
 """
 
 from __future__ import annotations
@@ -185,5 +187,3 @@ def settings_of(state: Any, path: str) -> Settings:
 def _stream(settings: Settings, number: int) -> Generator:
     # Philox's words of different seeds are independent: any other seed will do.
     return Generator().manual_seed(settings.seed + (number << 48))
-
-

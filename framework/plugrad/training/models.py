@@ -46,7 +46,9 @@ def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
 
 
 class Block(nn.Module):
-    """Attention among the tokens, then two linear layers on each, both on normalized input and added to it."""
+    """Attention among the tokens, then two linear layers on each, both on normalized input and
+    added to it.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

@@ -15,8 +15,8 @@ from plugrad.training.loop import EpochResult
 @final
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """How well one class is found. `precision`: how many of those found are right; `recall`: how many of those there are
-    were found; `support`: how many there are. A quotient of nothing is 0.
+    """How well one class is found. `precision`: how many of those found are right; `recall`: how
+    many of those there are were found; `support`: how many there are. A quotient of nothing is 0.
     """
 
     label: int

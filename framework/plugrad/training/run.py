@@ -1,4 +1,6 @@
-"""A run's folder: checkpoint, metrics and learning curve. Each file is replaced as a whole or not at all."""
+"""A run's folder: checkpoint, metrics and learning curve. Each file is replaced as a whole or not
+at all.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ class Run:
         return training
 
     def resume(self, chosen: dict[str, Any], device: DeviceLike = None) -> Training:
-        """The training whose checkpoint the folder holds; `chosen` settings must agree with it, but for more epochs."""
+        """The training whose checkpoint the folder holds; `chosen` settings must agree with it, but
+        for more epochs.
+        """
         path = str(self.checkpoint)
         if not self.checkpoint.exists():
             raise CheckpointError(

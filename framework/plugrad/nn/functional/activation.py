@@ -13,7 +13,7 @@ from plugrad.functions.elementwise import softmax as _softmax
 from plugrad.functions.views import chunk
 from plugrad.ops import activation
 from plugrad.ops.comparison import where
-from plugrad.ops.creation import copy_
+from plugrad.ops.creation import clone, copy_
 from plugrad.ops.elementwise import abs as _abs
 from plugrad.ops.elementwise import exp, expm1, log1p
 from plugrad.ops.elementwise import sigmoid as sigmoid
@@ -43,12 +43,13 @@ def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
     """`input` kept between two bounds."""
-    return _written(input, clamp(input, min_val, max_val), inplace)
+    return _written(input, clamp(_source(input, inplace), min_val, max_val), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """`input` where it is positive, else `input * negative_slope`."""
-    return _written(input, where(input > 0, input, input * negative_slope), inplace)
+    x = _source(input, inplace)
+    return _written(input, where(x > 0, x, x * negative_slope), inplace)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -60,19 +61,20 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """`input` where it is positive, else `alpha * (exp(input) - 1)`."""
-    return _written(input, _elu(input, alpha), inplace)
+    return _written(input, _elu(_source(input, inplace), alpha), inplace)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """`elu` with `exp(input / alpha)`, whose slope is continuous."""
-    below = expm1(_not_above_zero(input) / alpha) * alpha
-    return _written(input, where(input > 0, input, below), inplace)
+    x = _source(input, inplace)
+    below = expm1(_not_above_zero(x) / alpha) * alpha
+    return _written(input, where(x > 0, x, below), inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """`elu` scaled so that mean 0 and variance 1 persist (G. Klambauer et al., arXiv 1706.02515)."""
     alpha, scale = 1.6732632423543772, 1.0507009873554805
-    return _written(input, _elu(input, alpha) * scale, inplace)
+    return _written(input, _elu(_source(input, inplace), alpha) * scale, inplace)
 
 
 def _elu(input: Tensor, alpha: float) -> Tensor:
@@ -97,12 +99,13 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """`input * sigmoid(input)`."""
-    return _written(input, activation.silu(input), inplace)
+    return _written(input, activation.silu(_source(input, inplace)), inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """`input * tanh(softplus(input))`."""
-    return _written(input, input * tanh(softplus(input)), inplace)
+    x = _source(input, inplace)
+    return _written(input, x * tanh(softplus(x)), inplace)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -112,7 +115,8 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """`input * hardsigmoid(input)`."""
-    return _written(input, input * clamp(input + 3, 0, 6) / 6, inplace)
+    x = _source(input, inplace)
+    return _written(input, x * clamp(x + 3, 0, 6) / 6, inplace)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -149,7 +153,8 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """`input` where it exceeds the threshold, else `value`."""
-    return _written(input, where(input > threshold, input, value), inplace)
+    x = _source(input, inplace)
+    return _written(input, where(x > threshold, x, value), inplace)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -188,6 +193,11 @@ def _axis(dim: int | None, operator: str) -> int:
             operator, "dim", expected="an axis", got=None, hint="classes are along dim=1, or -1"
         )
     return dim
+
+
+def _source(input: Tensor, inplace: bool) -> Tensor:
+    """What to compute from: a copy where the input is overwritten, because derivatives save it."""
+    return clone(input) if inplace else input
 
 
 def _written(input: Tensor, out: Any, inplace: bool) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from plugrad.errors import ArgumentError, ShapeError
-from plugrad.nn.functional.dropout import kept_elements
+from plugrad.nn.functional.sampling import kept_elements
 from plugrad.ops.attention import attention
 from plugrad.shapes import broadcast_shapes
 from plugrad.tensor import Tensor

@@ -7,7 +7,7 @@ import math
 from plugrad.errors import ArgumentError, ShapeError
 from plugrad.functions.elementwise import clamp
 from plugrad.nn.functional.activation import logsigmoid
-from plugrad.nn.functional.linear import cosine_similarity
+from plugrad.nn.functional.linalg import cosine_similarity
 from plugrad.ops import loss
 from plugrad.ops.comparison import where
 from plugrad.ops.elementwise import abs as _abs

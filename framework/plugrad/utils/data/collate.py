@@ -15,7 +15,8 @@ from plugrad.tensor import Tensor
 def default_collate(batch: Sequence[Any]) -> Any:
     """Tensors, arrays and numbers are stacked along a new first axis; strings stay a list.
 
-    Dicts, named tuples and sequences are collated field by field; a tuple becomes a list. Python floats give float64.
+    Dicts, named tuples and sequences are collated field by field; a tuple becomes a list. Python
+    floats give float64.
     """
     first = batch[0]
     if isinstance(first, Tensor):
@@ -27,7 +28,9 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, (str, bytes)):
         return batch
     if isinstance(first, Mapping):
-        return _rebuilt(first, {key: default_collate([each[key] for each in batch]) for key in first})
+        return _rebuilt(
+            first, {key: default_collate([each[key] for each in batch]) for key in first}
+        )
     if isinstance(first, tuple) and hasattr(first, "_fields"):
         return type(first)(*_columns(batch))
     if isinstance(first, tuple):

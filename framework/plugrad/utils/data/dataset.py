@@ -90,9 +90,7 @@ class ConcatDataset(Dataset[T]):
     def __getitem__(self, index: int) -> T:
         size = len(self)
         if not -size <= index < size:
-            raise RangeError(
-                "ConcatDataset", "index", expected=f"-{size} to {size - 1}", got=index
-            )
+            raise RangeError("ConcatDataset", "index", expected=f"-{size} to {size - 1}", got=index)
         index %= size
         position = bisect_right(self.cumulative_sizes, index)
         before = self.cumulative_sizes[position - 1] if position else 0

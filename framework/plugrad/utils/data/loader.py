@@ -21,9 +21,10 @@ from plugrad.utils.data.sampler import BatchSampler, RandomSampler, SequentialSa
 class DataLoader:
     """The batches of a data set, once per `for`.
 
-    The order is the data set's own, a random one (`shuffle`), that of `sampler` (indices) or of `batch_sampler` (lists of
-    indices). `collate_fn` makes a batch of a list of samples; with `batch_size` None samples come one by one. `generator`
-    draws the random order. Batches are made in this process: `num_workers` is 0; `pin_memory` changes nothing.
+    The order is the data set's own, a random one (`shuffle`), that of `sampler` (indices) or of
+    `batch_sampler` (lists of indices). `collate_fn` makes a batch of a list of samples; with
+    `batch_size` None samples come one by one. `generator` draws the random order. Batches are made
+    in this process: `num_workers` is 0; `pin_memory` changes nothing.
     """
 
     def __init__(
@@ -134,14 +135,16 @@ def _check_order(
 
 
 def _rows_of(dataset: Any, indices: list[int]) -> list[Any] | None:
-    """What `default_collate` would make of these samples of a `TensorDataset`, in one copy per tensor."""
+    """What `default_collate` would make of these samples of a `TensorDataset`, in one copy per
+    tensor.
+    """
     while type(dataset) is Subset:
         indices = [dataset.indices[index] for index in indices]
         dataset = dataset.dataset
     if type(dataset) is not TensorDataset or not indices:
         return None
     if min(indices) < 0:
-        indices = [index % len(dataset) if index < 0 else index for index in indices]
+        indices = [index + len(dataset) if index < 0 else index for index in indices]
     packed, shape = memoryview(encode(indices, int64)), (len(indices),)
     positions: dict[Device, Any] = {}
     for each in dataset.tensors:

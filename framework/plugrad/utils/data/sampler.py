@@ -139,8 +139,9 @@ class WeightedRandomSampler(Sampler[int]):
         return [min(bisect_right(ends, u * ends[-1]), last) for u in draws.tolist()]
 
     def _without_replacement(self) -> list[int]:
-        # P. S. Efraimidis, P. G. Spirakis, Weighted random sampling with a reservoir (2006): whoever waits an
-        # exponential time of rate `weight` comes in the order of draws without replacement.
+        # P. S. Efraimidis, P. G. Spirakis, Weighted random sampling with a reservoir (2006):
+        # whoever waits an exponential time of rate `weight` comes in the order of draws without
+        # replacement.
         draws = rand(len(self.weights), dtype=float64, generator=self.generator, device="cpu")
         waits = {
             index: -math.log1p(-u) / weight

@@ -1,42 +1,15 @@
-"""Linear maps, lookups and distances."""
+"""Lookups: rows of a table by number, and the table of the unit rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from plugrad.creation import arange
 from plugrad.dtypes import int64
-from plugrad.errors import ArgumentError, DtypeError, RangeError, ShapeError
+from plugrad.errors import ArgumentError, DtypeError, RangeError
 from plugrad.functions.reduction import norm
 from plugrad.ops import indexing
 from plugrad.ops.comparison import where
-from plugrad.ops.elementwise import clamp_min
-from plugrad.ops.linalg import linear as _linear
-from plugrad.ops.linalg import matmul
 from plugrad.tape import no_grad
 from plugrad.tensor import Tensor
-
-
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`input @ weight.T + bias`; `weight` is (out_features, in_features)."""
-    return _linear(input, weight, bias)
-
-
-def bilinear(
-    input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
-) -> Tensor:
-    """`input1 @ weight[o] @ input2` for each output o; `weight` is (out_features, in1, in2)."""
-    if weight.ndim != 3 or (input1.shape[-1], input2.shape[-1]) != weight.shape[1:]:
-        raise ShapeError(
-            "bilinear",
-            "weight",
-            expected=f"(out_features, {input1.shape[-1]}, {input2.shape[-1]})",
-            got=weight.shape,
-        )
-    half = matmul(input1.reshape(*input1.shape[:-1], 1, 1, input1.shape[-1]), weight)
-    out = matmul(half, input2.reshape(*input2.shape[:-1], 1, input2.shape[-1], 1))
-    out = out.reshape(*out.shape[:-2])
-    return out if bias is None else out + bias
 
 
 def embedding(
@@ -101,24 +74,3 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             "one_hot", "num_classes", expected="a positive number for an empty tensor", got=num_classes
         )
     return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).long()
-
-
-def normalize(
-    input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12
-) -> Tensor:
-    """`input` over its p-norm along `dim`, taken as at least `eps`."""
-    return input / clamp_min(norm(input, p, dim, True), eps)
-
-
-def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """The cosine of the angle between vectors along `dim`; norms count as at least `eps`."""
-    first = clamp_min(norm(x1, 2, dim, True), eps)
-    second = clamp_min(norm(x2, 2, dim, True), eps)
-    return ((x1 / first) * (x2 / second)).sum(dim)
-
-
-def pairwise_distance(
-    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
-) -> Tensor:
-    """The p-norm, along the last axis, of `x1 - x2 + eps`."""
-    return norm(x1 - x2 + eps, p, -1, keepdim)
