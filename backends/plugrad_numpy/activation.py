@@ -1,7 +1,8 @@
 """Activations, fused: fewer passes over memory than their bodies take.
 
-Steps are written into one scratch array where they can be. `relu` works on the bits, because NumPy's `maximum` and `where`
-of floats take up to forty times as long as integer arithmetic (measured with NumPy 2.4 on random signs).
+Steps are written into one scratch array where they can be. `relu` works on the bits, because
+NumPy's `maximum` and `where` of floats take up to forty times as long as integer arithmetic
+(measured with NumPy 2.4 on random signs).
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ _ROOT_HALF = math.sqrt(0.5)
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 _ROOT = math.sqrt(2 / math.pi)
 _CUBIC = 0.044715
-# Elements taken together in long chains of steps: the scratch arrays then stay in the level-2 cache.
+# Elements taken together in long chains of steps: the scratch arrays then stay in the level-2
+# cache.
 _CHUNK = 1 << 14
 
 
@@ -176,7 +178,7 @@ def _tanh_of_cubic(x):
     return np.tanh(out), square
 
 
-# along an axis --------------------------------------------------------------------------------------------------------
+# along an axis ------------------------------------------------------------------------------------
 
 
 @kernel
@@ -225,7 +227,9 @@ def log_softmax_backward(g, out, dim):
 
 
 def sums(x, dim):
-    """Sums along an axis, which stays. Along short rows a product with ones takes a third of the time of a sum."""
+    """Sums along an axis, which stays. Along short rows a product with ones takes a third of the
+    time of a sum.
+    """
     size = x.shape[dim]
     if dim != x.ndim - 1 or size > 512 or not x.flags.c_contiguous:
         return np.add.reduce(x, axis=dim, keepdims=True)
@@ -233,7 +237,9 @@ def sums(x, dim):
 
 
 def largest(x, dim):
-    """Largest elements along an axis, which stays. Of short rows a transposed copy gives them in a third of the time."""
+    """Largest elements along an axis, which stays. Of short rows a transposed copy gives them in a
+    third of the time.
+    """
     if dim == x.ndim - 1 and x.shape[dim] <= 32 and x.flags.c_contiguous:
         columns = np.ascontiguousarray(x.reshape(-1, x.shape[dim]).T)
         return np.maximum.reduce(columns, axis=0).reshape(*x.shape[:-1], 1)

@@ -53,12 +53,12 @@ def cross_entropy_backward(g, x, target, weight, ignore_index, reduction):
 
 
 def _prepare(x, target, weight, ignore_index, reduction):
-    """Scores (rows, C), class numbers (rows,), which of them count (None: all), their factors (None: all 1), and what
-    the mean divides by.
+    """Scores (rows, C), class numbers (rows,), which of them count (None: all), their factors
+    (None: all 1), and what the mean divides by.
     """
     axis = 0 if x.ndim == 1 else 1
     count = x.shape[axis]
-    rows = np.moveaxis(x, axis, -1).reshape(-1, count)
+    rows = x if x.ndim == 2 else np.moveaxis(x, axis, -1).reshape(-1, count)
     classes = target.reshape(-1)
     counted = None
     # Read as unsigned, negative numbers are too large: one pass finds both kinds of wrong numbers.

@@ -1,5 +1,5 @@
-"""Normalisation, fused. Channels are reduced in the order that memory has, (C, ..., N) or (N, C, ...): nothing is copied,
-and results lie in the same order.
+"""Normalisation, fused. Channels are reduced in the order that memory has, (C, ..., N) or (N, C,
+...): nothing is copied, and results lie in the same order.
 
 Means are products with ones, which BLAS sums several times as fast as `add.reduce` does short rows.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from plugrad.hooks import kernel
 from plugrad_numpy.arrays import HALVES, in_single, quietly
 
-# layer norm -----------------------------------------------------------------------------------------------------------
+# layer norm ---------------------------------------------------------------------------------------
 
 
 @kernel
@@ -71,7 +71,7 @@ def _shares(rows):
     return np.full(rows.shape[1], 1 / rows.shape[1], rows.dtype)
 
 
-# batch norm -----------------------------------------------------------------------------------------------------------
+# batch norm ---------------------------------------------------------------------------------------
 
 
 @kernel
@@ -135,7 +135,9 @@ def _scale(variance, eps):
 
 
 class _Form:
-    """How to see (N, C, ...) so that memory is walked in its order: as (C, all else), (N, C) or (N, C, the rest)."""
+    """How to see (N, C, ...) so that memory is walked in its order: as (C, all else), (N, C) or (N,
+    C, the rest).
+    """
 
     def __init__(self, x):
         self.order = (*range(1, x.ndim), 0)

@@ -1,7 +1,7 @@
 """The error function, which NumPy lacks.
 
-W. J. Cody, Rational Chebyshev approximations for the error function, Mathematics of Computation 23 (1969): three ranges of
-|x|, each a quotient of polynomials good to about 1e-16.
+W. J. Cody, Rational Chebyshev approximations for the error function, Mathematics of Computation 23
+(1969): three ranges of |x|, each a quotient of polynomials good to about 1e-16.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ _NEAR_P = (
     3.77485237685302021e2,
     3.20937758913846947e3,
 )
-_NEAR_Q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3)
+_NEAR_Q = (
+    1.0,
+    2.36012909523441209e1,
+    2.44024637934444173e2,
+    1.28261652607737228e3,
+    2.84423683343917062e3,
+)
 _MIDDLE_P = (
     2.15311535474403846e-8,
     5.64188496988670089e-1,
@@ -88,14 +94,16 @@ def _erfc_tail(size):
     inverse = 1 / (far * far)
     tail = (1 / np.sqrt(np.pi) - inverse * _ratio(_FAR_P, _FAR_Q, inverse)) / far
     factor = np.where(size <= _FAR, _ratio(_MIDDLE_P, _MIDDLE_Q, middle), tail)
-    # exp(-size²) with the square split in two: the first part is exact, so its rounding is not magnified.
+    # exp(-size²) with the square split in two: the first part is exact, so its rounding is not
+    # magnified.
     coarse = np.trunc(np.minimum(size, 32) * 16) / 16
     rest = (size - coarse) * (size + coarse)
     decay = np.exp(-coarse * coarse) * np.exp(-rest)
     return np.where(np.isnan(size), size, np.where(size > 30, 0, decay * factor))
 
 
-# erf(x) / x as a quotient of polynomials in x², fitted for the least relative error (2e-8) where |x| < 3.925.
+# erf(x) / x as a quotient of polynomials in x², fitted for the least relative error (2e-8) where
+# |x| < 3.925.
 _SINGLE_P = (
     2.045965081696474e-06,
     0.00028483616788181604,

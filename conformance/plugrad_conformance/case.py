@@ -67,6 +67,13 @@ class Tolerance:
         )
 
 
+    def stepwise(self, dtype: DType) -> Tolerance:
+        """The class of a body, which rounds to the dtype after each step: more than the sums of kernels cost halves."""
+        if self.name == "exact" or dtype.itemsize != 2:
+            return self
+        return Tolerance(f"stepwise {self.name}", 4 * self.own, 2 * self.steps + 8, self.terms, self.product)
+
+
 EXACT = Tolerance("exact")
 ROUNDED = Tolerance("rounded", own=1)
 TRANSCENDENTAL = Tolerance("transcendental", own=4)
@@ -213,7 +220,7 @@ class Case:
     row's nor NumPy's own. `differentiable` and `twice` say how often the derivative is checked, `special` whether NaN
     and infinities are tried, `signed_zero` whether a result of 0 has a sign to compare, `layouts` whether tensors in
     other memory orders may be given, `opaque` that the body is no composition of operators, so that it has no derivative
-    of its own to compare with.
+    of its own to compare with. By the tensors in `constants` the operator is not differentiated.
     """
 
     function: Any
@@ -228,6 +235,7 @@ class Case:
     signed_zero: bool = True
     layouts: bool = True
     opaque: bool = False
+    constants: Sequence[str] = ()
     result: Callable[[DType, tuple[Any, ...]], DType] | None = None
     operator: Any = field(init=False)
 

@@ -26,6 +26,7 @@ def assert_close(
     layout: Layout | None = None,
     room: Array | None = None,
     cotangents: Sequence[Array] = (),
+    tolerance: Tolerance | None = None,
 ) -> None:
     """Raise unless a result has the reference's shape and dtype, and is as near as dtype and tolerance class ask.
 
@@ -34,6 +35,7 @@ def assert_close(
     dtype is the reference's own.
     """
     arrays = row.arrays() if arrays is None else arrays
+    tolerance = tolerance or row.case.tolerance
     dtype = row.result_dtype(want, device) if room is None else want.dtype
     if got.shape != want.shape:
         problem = f"shape {got.shape}, expected {want.shape}"
@@ -42,11 +44,11 @@ def assert_close(
     elif room is not None:
         problem = _worst_element(got, want, room)
     else:
-        problem = _worst_element(got, want, allowed_error(want, dtype, arrays, row.case.tolerance))
-        if not problem and row.case.signed_zero and row.case.tolerance is EXACT:
+        problem = _worst_element(got, want, allowed_error(want, dtype, arrays, tolerance))
+        if not problem and row.case.signed_zero and tolerance is EXACT:
             problem = _sign_of_zero(got, want)
     if problem:
-        problem = f"{what}: {problem} ({row.case.tolerance.name} class)"
+        problem = f"{what}: {problem} ({tolerance.name} class)"
         fail(problem, row, device, want, arrays=arrays, layout=layout, cotangents=cotangents)
 
 

@@ -30,8 +30,13 @@ class Problem:
         self.layout = layout
         self.arrays = row.arrays()
         self._stored = nested(self._store, self.arrays)
-        self._free = [is_inexact(array) for array in leaves(self._stored)]
-        self.inputs = [array for array in leaves(self._stored) if is_inexact(array)]
+        self._free = [
+            is_inexact(array) and name not in row.case.constants
+            for name, value in zip(row.case.operator.tensors, self._stored, strict=True)
+            for array in leaves((value,))
+        ]
+        pairs = zip(leaves(self._stored), self._free, strict=True)
+        self.inputs = [array for array, free in pairs if free]
 
     def outputs(self, inputs: list[Any], function: Callable[..., Any] | None = None) -> list[Any]:
         """The floating results for tensors in place of `inputs`; `function` replaces the operator."""
@@ -87,7 +92,7 @@ class Problem:
 
     def _store(self, array: Array) -> Array:
         layout = self.layout
-        return layout.store(array) if layout is not None and layout.fits(array) else array
+        return layout.store(array) if layout is not None and layout.fits(array.shape) else array
 
     def _look(self, bases: tuple[Any, ...], arrays: Arrays) -> tuple[Any, ...]:
         layout = self.layout
@@ -100,7 +105,7 @@ class Problem:
                 else self._look(base, array)
                 if type(base) is tuple
                 else layout.look(base, array.shape)
-                if layout.fits(array)
+                if layout.fits(array.shape)
                 else base
                 for base, array in zip(bases, arrays, strict=True)
             ]

@@ -19,12 +19,12 @@ Stored = np.ndarray[Any, Any]
 @final
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`store` gives the array to make a tensor of, `look` the view of that tensor with a given shape, `text` the same
+    """`fits` says for which shapes there is such a layout. `store` gives the array to make a tensor of, `look` the view of that tensor with a given shape, `text` the same
     as a program writes it. `value` is what the view holds: the array, but for `expanded`, which repeats its first part.
     """
 
     name: str
-    fits: Callable[[Stored], bool]
+    fits: Callable[[tuple[int, ...]], bool]
     store: Callable[[Stored], Stored]
     look: Callable[[Any, tuple[int, ...]], Any]
     text: Callable[[tuple[int, ...]], str]
@@ -44,42 +44,42 @@ def _with_gaps(array: Stored) -> Stored:
 LAYOUTS = (
     Layout(
         "transposed",
-        lambda array: array.ndim > 1,
+        lambda shape: len(shape) > 1,
         lambda array: np.ascontiguousarray(array.T),
         lambda tensor, shape: ops.views.permute(tensor, tuple(reversed(range(len(shape))))),
         lambda shape: f".permute{tuple(reversed(range(len(shape))))}",
     ),
     Layout(
         "strided",
-        lambda array: array.ndim > 0 and array.size > 0,
+        lambda shape: len(shape) > 0 and 0 not in shape,
         _with_gaps,
         lambda tensor, shape: ops.views.slice_dim(tensor, len(shape) - 1, 0, 2 * shape[-1], 2),
         lambda shape: "[..., ::2]",
     ),
     Layout(
         "offset",
-        lambda array: array.ndim > 0 and array.size > 0,
+        lambda shape: len(shape) > 0 and 0 not in shape,
         lambda array: np.concatenate([_other(array[:1]), array]),
         lambda tensor, shape: ops.views.slice_dim(tensor, 0, 1, shape[0] + 1, 1),
         lambda shape: "[1:]",
     ),
     Layout(
         "chosen",
-        lambda array: array.ndim == 0,
+        lambda shape: not shape,
         lambda array: np.stack([_other(array), array]),
         lambda tensor, shape: ops.views.select(tensor, 0, 1),
         lambda shape: "[1]",
     ),
     Layout(
         "flipped",
-        lambda array: array.ndim > 0 and array.size > 0,
+        lambda shape: len(shape) > 0 and 0 not in shape,
         lambda array: np.ascontiguousarray(np.flip(array, 0)),
         lambda tensor, shape: ops.joining.flip(tensor, (0,)),
         lambda shape: ".flip(0)",
     ),
     Layout(
         "expanded",
-        lambda array: array.ndim > 0 and array.shape[0] > 1,
+        lambda shape: len(shape) > 0 and shape[0] > 1,
         lambda array: np.ascontiguousarray(array[:1]),
         lambda tensor, shape: ops.views.expand(tensor, shape),
         lambda shape: f".expand{shape}",

@@ -58,7 +58,7 @@ def _operand(
             for i, each in enumerate(value)
         ]
         return f"({', '.join(parts)},)"
-    laid = layout is not None and layout.fits(value)
+    laid = layout is not None and layout.fits(value.shape)
     made = _literal(layout.store(value) if laid else value, device)
     differentiable = leaf and value.dtype.kind not in "biu"
     if differentiable:

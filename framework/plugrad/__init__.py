@@ -244,3 +244,12 @@ from plugrad.tape import no_grad as no_grad
 from plugrad.tape import set_grad_enabled as set_grad_enabled
 from plugrad.tensor import Size as Size
 from plugrad.tensor import Tensor as Tensor
+
+# Floor 6: models
+from plugrad import func as func
+from plugrad import nn as nn
+from plugrad import optim as optim
+from plugrad import utils as utils
+from plugrad.explain import explain as explain
+from plugrad.serialize import load as load
+from plugrad.serialize import save as save

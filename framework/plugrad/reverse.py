@@ -80,7 +80,8 @@ def _walk(
     mode.grad = create_graph
     try:
         for output, cotangent in zip(outputs, cotangents, strict=True):
-            _send(_require_node(output, "outputs"), cotangent, pending, owned, heap)
+            node = _require_node(output, "outputs")
+            _send(node, _seed(output, cotangent), pending, owned, heap)
         while heap:
             node = heappop(heap)[1]
             g = pending.pop(node)
@@ -133,6 +134,18 @@ def _walk(
     finally:
         mode.grad = before
     return found
+
+
+def _seed(output: Any, cotangent: Any) -> Any:
+    """A cotangent that a user gave, in the output's dtype; its shape must be the output's."""
+    spec, given = output.spec, cotangent.spec
+    if given is spec:
+        return cotangent
+    if given.shape != spec.shape:
+        raise ShapeError(
+            "backward", "gradient", expected=f"{spec.shape}, as the output has", got=given.shape
+        )
+    return as_operand(cotangent, spec.dtype, None)
 
 
 def _send(

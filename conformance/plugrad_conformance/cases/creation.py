@@ -68,7 +68,6 @@ CASES = (
         _full,
         EXACT,
         INEXACT,
-    INTEGERS,
         differentiable=False,
     ),
     Case(

@@ -134,7 +134,9 @@ def test_kernel_gives_what_the_body_gives(row: Row, device: str) -> None:
     with plugrad.no_grad():
         bodily = [to_numpy(each) for each in leaves((operator.body(*arguments, *params),))]
     for position, (body, want) in enumerate(zip(bodily, row.want(arrays, row.params(device)), strict=True)):
-        assert_close(body, want, row, device, what=f"the body's result {position}")
+        tolerance = row.case.tolerance.stepwise(row.dtype)
+        what = f"the body's result {position}"
+        assert_close(body, want, row, device, what=what, tolerance=tolerance)
 
 
 def states_derivative_of_body(case: Case) -> bool:

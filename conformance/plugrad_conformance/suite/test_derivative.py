@@ -40,7 +40,7 @@ def laid_out() -> list[Any]:
         for row in found
         if row.variant == next(iter(row.case.variants))
         for layout in LAYOUTS
-        if any(layout.fits(array) for array in leaves(row.arrays()))
+        if any(layout.fits(recipe.shape) for recipe in leaves(row.call.tensors))
         and not (layout.name == "expanded" and row.case.operator.writes)
     ]
 

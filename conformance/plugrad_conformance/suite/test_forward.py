@@ -33,7 +33,7 @@ def laid_out(layout: Layout) -> list[Any]:
     return [
         pytest.param(row, layout, id=f"{row}-{layout.name}")
         for row in found
-        if any(layout.fits(array) for array in leaves(row.arrays()))
+        if any(layout.fits(recipe.shape) for recipe in leaves(row.call.tensors))
         and not (layout.name == "expanded" and row.case.operator.writes)
     ]
 
@@ -52,9 +52,14 @@ def test_values_are_those_of_the_float64_reference(
     tensors = to_tensors(arrays, device)
     bodies = backend.fallbacks[row.case.name]
     results = row.run(tensors, params)
-    record_property("plugrad", status_of(row, backend, bodies))
+    status = status_of(row, backend, bodies)
+    record_property("plugrad", status)
+    tolerance = row.case.tolerance
+    if status in ("composite", "declined"):
+        tolerance = tolerance.stepwise(row.dtype)
     for position, (got, want) in enumerate(zip(results, row.want(arrays, params), strict=True)):
-        assert_close(to_numpy(got), want, row, device, what=f"result {position}")
+        what = f"result {position}"
+        assert_close(to_numpy(got), want, row, device, what=what, tolerance=tolerance)
     for position, (array, tensor) in enumerate(zip(arrays, tensors, strict=True)):
         if position not in row.case.operator.writes:
             for before, after in zip(leaves((array,)), leaves((tensor,)), strict=True):
@@ -76,8 +81,8 @@ def status_of(row: Row, backend: Any, bodies_before: int) -> str:
 def test_values_do_not_depend_on_the_order_in_memory(
     row: Row, layout: Layout, device: str
 ) -> None:
-    arrays = nested(lambda a: layout.value(a) if layout.fits(a) else a, row.arrays())
-    stored = nested(lambda a: layout.store(a) if layout.fits(a) else a, row.arrays())
+    arrays = nested(lambda a: layout.value(a) if layout.fits(a.shape) else a, row.arrays())
+    stored = nested(lambda a: layout.store(a) if layout.fits(a.shape) else a, row.arrays())
     bases = to_tensors(stored, device)
     tensors = looked(bases, arrays, layout)
     params = row.params(device)
@@ -90,7 +95,7 @@ def test_values_do_not_depend_on_the_order_in_memory(
         for array, tensor, kept in zip(
             leaves((arrays[position],)), leaves((base,)), leaves((stored[position],)), strict=True
         ):
-            if layout.name == "flipped" or not layout.fits(array):
+            if layout.name == "flipped" or not layout.fits(array.shape):
                 continue
             if position in row.case.operator.writes:
                 restored = layout.look(tensor, array.shape)
@@ -106,7 +111,7 @@ def looked(bases: tuple[Any, ...], arrays: tuple[Any, ...], layout: Layout) -> t
     for base, array in zip(bases, arrays, strict=True):
         if type(array) is tuple:
             found.append(looked(base, array, layout))
-        elif array is not None and layout.fits(array):
+        elif array is not None and layout.fits(array.shape):
             found.append(layout.look(base, array.shape))
         else:
             found.append(base)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, final
 
+from plugrad.batching import followed_outside
 from plugrad.errors import ArgumentError, AutogradError, InPlaceError
 from plugrad.ops.creation import full
 from plugrad.spec import Spec
@@ -105,6 +106,11 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run forward, and record that backward undoes it."""
+        if mode.grad and any([isinstance(each, Value) and followed_outside(each) for each in args]):
+            raise AutogradError(
+                f"{cls.__name__}: a Function inside vmap can be differentiated inside only, by "
+                "plugrad.func.grad(); the tensor that is mapped over requires grad outside"
+            )
         ctx = FunctionCtx(cls.__name__)
         nodes = [node_of(each) if isinstance(each, Value) else None for each in args]
         ctx.needs_input_grad = tuple([node is not None for node in nodes])

@@ -82,7 +82,7 @@ def gradgradcheck(
     tensors = [inputs] if isinstance(inputs, Value) else list(inputs)
     if grad_outputs is None:
         stream = Generator().manual_seed(0)
-        outputs = _outputs(func, tensors)
+        outputs = _followed(func, tensors)
         cotangents = [
             randn(each.shape, dtype=each.dtype.to_real(), device=each.device, generator=stream).to(
                 each.dtype
@@ -97,7 +97,7 @@ def gradgradcheck(
     count = len(tensors)
 
     def gradients(*arguments: Any) -> tuple[Any, ...]:
-        outputs = _outputs(func, arguments[:count])
+        outputs = _followed(func, arguments[:count])
         sources = [each for each in arguments[:count] if _requires_grad(each)]
         found = reverse.grad(
             outputs, sources, arguments[count:], retain_graph=True, create_graph=True
@@ -149,6 +149,7 @@ class _Check:
                     stacklevel=4,
                 )
         self.outputs = _outputs(func, inputs)
+        self.zeros = [each.detach() * 0 for each in self.outputs]
         self.stream = Generator().manual_seed(0)
 
     # The two ways to compare ------------------------------------------------------------------
@@ -215,7 +216,8 @@ class _Check:
 
     def _backward(self, output: int, source: int, cotangent: Tensor) -> Tensor:
         """The cotangent of an input, as a vector of reals."""
-        found = self._reverse([output], [cotangent])[self.sources.index(source)]
+        cotangents = [cotangent if i == output else zero for i, zero in enumerate(self.zeros)]
+        found = self._reverse(self._all(), cotangents)[self.sources.index(source)]
         return _as_real(self.inputs[source].detach() * 0 if found is None else found.detach())
 
     def _reverse(self, outputs: list[int], cotangents: list[Tensor]) -> list[Any]:
@@ -238,8 +240,7 @@ class _Check:
 
     def reverse_zeros(self) -> None:
         """Cotangents of zeros must come back as zeros."""
-        zeros = [each.detach() * 0 for each in self.outputs]
-        for source, g in zip(self.sources, self._reverse(self._all(), zeros), strict=True):
+        for source, g in zip(self.sources, self._reverse(self._all(), self.zeros), strict=True):
             if g is not None and g.numel() and absolute(g).max().item() != 0:
                 raise GradcheckError(
                     f"gradcheck: backward does not multiply by the cotangent: zeros give {g} for "
@@ -248,9 +249,9 @@ class _Check:
 
     def reverse_unused(self) -> None:
         """Backward must run when only one of several outputs was used."""
-        for i, output in enumerate(self.outputs):
+        for i, zero in enumerate(self.zeros):
             try:
-                self._reverse([i], [output.detach() * 0])
+                self._reverse([i], [zero])
             except Exception as cause:
                 raise GradcheckError(
                     f"gradcheck: backward fails when output {i} alone has a cotangent: "
@@ -260,7 +261,7 @@ class _Check:
 
     def reverse_dtypes(self) -> None:
         """Gradients must have the dtype of their inputs."""
-        ones = [each.detach() * 0 + 1 for each in self.outputs]
+        ones = [zero + 1 for zero in self.zeros]
         for source, g in zip(self.sources, self._reverse(self._all(), ones), strict=True):
             if g is not None and g.dtype is not self.inputs[source].dtype:
                 raise GradcheckError(
@@ -282,6 +283,11 @@ def _outputs(func: Function, arguments: Sequence[Any]) -> list[Any]:
         for each in several
         if isinstance(each, Tensor) and each.dtype.kind in ("float", "complex")
     ]
+
+
+def _followed(func: Function, arguments: Sequence[Any]) -> list[Any]:
+    """The outputs that depend on an input which requires grad."""
+    return [each for each in _outputs(func, arguments) if each.requires_grad]
 
 
 def _requires_grad(value: Any) -> bool:

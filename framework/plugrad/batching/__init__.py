@@ -12,7 +12,8 @@ once for each example.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, final
 
 from plugrad.batching.rules import FAMILIES, NAMES, Rule, each_example, pairs, values, with_batch
@@ -36,7 +37,7 @@ class Frame:
         self.size = size
         self.randomness = randomness
         self.open = True
-        # Inside an operator's body new memory is every example's own: the body may write into it.
+        # Whether new memory is every example's own, to be written to: as in an operator's body.
         self.allocates = False
 
     def __enter__(self) -> Frame:
@@ -46,6 +47,16 @@ class Frame:
     def __exit__(self, *exception: object) -> None:
         mode.frame = self.parent
         self.open = False
+
+    @contextmanager
+    def allocating(self, batched: bool = True) -> Iterator[None]:
+        """In the block new memory is (or is not) every example's own."""
+        before = mode.frame, self.allocates
+        mode.frame, self.allocates = self, batched
+        try:
+            yield
+        finally:
+            mode.frame, self.allocates = before
 
     def create(self, operator: Operator, params: tuple[Any, ...]) -> Any:
         """An operator without tensors: the same for all examples, but for memory and random numbers."""
@@ -177,6 +188,15 @@ def lift(value: Any, frame: Frame) -> Any:
     return value if value.level == frame.level else wrapped(value, frame, False)
 
 
+def followed_outside(value: Any) -> bool:
+    """Whether the tensor that this one stands for is in the graph of an outer level."""
+    while value.level:
+        value = value.physical
+        if node_of(value) is not None:
+            return True
+    return False
+
+
 # one call -------------------------------------------------------------------------------------------
 
 
@@ -260,12 +280,8 @@ def _run_body(
     assert operator.body is not None
     if not operator.writes:
         arguments = tuple([_as_batched(argument, frame) for argument in arguments])
-    before, allocated = mode.frame, frame.allocates
-    mode.frame, frame.allocates = frame, True
-    try:
+    with frame.allocating():
         return operator.body(*arguments, *params)
-    finally:
-        mode.frame, frame.allocates = before, allocated
 
 
 def _as_batched(argument: Any, frame: Frame) -> Any:
@@ -294,8 +310,8 @@ def _write(
     if any([batched for _, batched in pairs(operands)]) and not all([b for _, b in written]):
         raise InPlaceError(
             f"{operator.name}: a tensor that vmap does not map over cannot be written with values "
-            "that it does; use the out-of-place operator, or make it with x.new_zeros(...) "
-            "outside and map over it"
+            "that it does; use the out-of-place operator, or make the tensor with x.new_zeros(...) "
+            "of a mapped x"
         )
     if tracked:
         for target in flatten(targets):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,17 @@ from plugrad.errors import ArgumentError
 from plugrad.training import EpochResult, Run, Settings, Training, class_scores
 from plugrad.training.models import CLASSES
 
+# The digits' matrices are too small to share: with two threads of BLAS an epoch takes as long as with
+# one, and four times as long where another program wants the second core. With one, the number of
+# cores also has no say in the last bit. Read when the backend loads, which is after this is set.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 INTERRUPTED = 130  # what shells report of a program that Ctrl-C ended
 
 
 def train_digits(chosen: dict[str, Any], backend: str | None, out: Path, *, resume: bool) -> None:
     """Train, or go on training, with the `chosen` settings and the defaults for the rest."""
+    for name in _THREADS:
+        os.environ.setdefault(name, "1")
     if not chosen.get("lr", 1) > 0:
         raise ArgumentError("train", "--lr", expected="above 0", got=chosen["lr"])
     console = Console(highlight=False)

@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any
 
 from plugrad import reverse
-from plugrad.batching import lift
+from plugrad.batching import followed_outside, lift
 from plugrad.creation import eye
 from plugrad.errors import ArgumentError, DtypeError, ShapeError
 from plugrad.func import trees
@@ -211,11 +211,7 @@ class _Trace:
                 return True
             seen.add(node)
             stack += reverse.parents_of(node)
-        while tensor.level:
-            tensor = tensor.physical
-            if node_of(tensor) is not None:
-                return True
-        return False
+        return followed_outside(tensor)
 
 
 def _without_node(tensor: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, final
 
@@ -39,6 +39,28 @@ class BatchedTensor(Batched, Tensor):
         raise AutogradError(
             "backward: inside vmap a gradient cannot be collected in .grad; use plugrad.func.grad()"
         )
+
+    def new_empty(self, *size: Any, **options: Any) -> Tensor:
+        """An uninitialised tensor for each example."""
+        return self._allocate(super().new_empty, size, options)
+
+    def new_zeros(self, *size: Any, **options: Any) -> Tensor:
+        """Zeros for each example: values that differ can be written into them."""
+        return self._allocate(super().new_zeros, size, options)
+
+    def new_ones(self, *size: Any, **options: Any) -> Tensor:
+        """Ones for each example."""
+        return self._allocate(super().new_ones, size, options)
+
+    def new_full(self, size: Sequence[Any], fill_value: Any, **options: Any) -> Tensor:
+        """One number throughout, for each example."""
+        return self._allocate(super().new_full, (size, fill_value), options)
+
+    def _allocate(
+        self, make: Callable[..., Tensor], arguments: tuple[Any, ...], options: dict[str, Any]
+    ) -> Tensor:
+        with self.frame.allocating(self.batched):
+            return make(*arguments, **options)
 
     def _numbers(self) -> list[Any]:
         if self.batched:

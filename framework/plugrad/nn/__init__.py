@@ -1,4 +1,6 @@
-"""Layers and models: `Module`, what holds parameters and calls a function, and the functions themselves."""
+"""Layers and models: `Module`, what holds parameters and calls a function, and the functions
+themselves.
+"""
 
 from plugrad.nn import functional as functional
 from plugrad.nn import init as init
@@ -7,6 +9,7 @@ from plugrad.nn.activation import CELU as CELU
 from plugrad.nn.activation import ELU as ELU
 from plugrad.nn.activation import GELU as GELU
 from plugrad.nn.activation import GLU as GLU
+from plugrad.nn.activation import SELU as SELU
 from plugrad.nn.activation import Hardshrink as Hardshrink
 from plugrad.nn.activation import Hardsigmoid as Hardsigmoid
 from plugrad.nn.activation import Hardswish as Hardswish
@@ -18,9 +21,8 @@ from plugrad.nn.activation import Mish as Mish
 from plugrad.nn.activation import PReLU as PReLU
 from plugrad.nn.activation import ReLU as ReLU
 from plugrad.nn.activation import ReLU6 as ReLU6
-from plugrad.nn.activation import SELU as SELU
-from plugrad.nn.activation import SiLU as SiLU
 from plugrad.nn.activation import Sigmoid as Sigmoid
+from plugrad.nn.activation import SiLU as SiLU
 from plugrad.nn.activation import Softmax as Softmax
 from plugrad.nn.activation import Softmin as Softmin
 from plugrad.nn.activation import Softplus as Softplus
@@ -59,8 +61,8 @@ from plugrad.nn.loss import HingeEmbeddingLoss as HingeEmbeddingLoss
 from plugrad.nn.loss import HuberLoss as HuberLoss
 from plugrad.nn.loss import KLDivLoss as KLDivLoss
 from plugrad.nn.loss import L1Loss as L1Loss
-from plugrad.nn.loss import MSELoss as MSELoss
 from plugrad.nn.loss import MarginRankingLoss as MarginRankingLoss
+from plugrad.nn.loss import MSELoss as MSELoss
 from plugrad.nn.loss import NLLLoss as NLLLoss
 from plugrad.nn.loss import PoissonNLLLoss as PoissonNLLLoss
 from plugrad.nn.loss import SmoothL1Loss as SmoothL1Loss

@@ -24,9 +24,11 @@ _NAME = "MultiheadAttention"
 
 
 class MultiheadAttention(Module):
-    """Attention in H subspaces side by side: queries (L, N, E), keys and values (S, N, ·), or batch first, or unbatched.
+    """Attention in H subspaces side by side: queries (L, N, E), keys and values (S, N, ·), or batch
+    first, or unbatched.
 
-    Returns the output and, if asked, the weights (N, L, S), averaged over the heads or (N, H, L, S).
+    Returns the output and, if asked, the weights (N, L, S), averaged over the heads or (N, H, L,
+    S).
     """
 
     in_proj_weight: Parameter | None
@@ -41,6 +43,7 @@ class MultiheadAttention(Module):
         num_heads: int,
         dropout: float = 0.0,
         bias: bool = True,
+        *,
         kdim: int | None = None,
         vdim: int | None = None,
         batch_first: bool = False,
@@ -96,8 +99,8 @@ class MultiheadAttention(Module):
     ) -> tuple[Tensor, Tensor | None]:
         """Masks are bool, True where a key is *not* to be seen, or add to the scores.
 
-        `key_padding_mask` is (N, S) or (S,), `attn_mask` (L, S) or (N · H, L, S). `is_causal` says that `attn_mask`, which
-        must be given, is the causal one.
+        `key_padding_mask` is (N, S) or (S,), `attn_mask` (L, S) or (N · H, L, S). `is_causal` says
+        that `attn_mask`, which must be given, is the causal one.
         """
         if is_causal and attn_mask is None:
             raise ArgumentError(_NAME, "attn_mask", expected="a mask where is_causal", got=None)
@@ -190,8 +193,7 @@ class MultiheadAttention(Module):
 
 def _additive(name: str, mask: Tensor, like: Tensor) -> Tensor:
     if mask.dtype is bool_:
-        zeros_like = like.new_zeros(())
-        return where(mask, -math.inf, zeros_like)
+        return where(mask, -math.inf, like.new_zeros(()))
     if not mask.is_floating_point():
         raise DtypeError(_NAME, name, expected="bool or a floating dtype", got=mask.dtype)
     return mask.to(like.dtype)

@@ -211,7 +211,9 @@ class ParameterList(Module):
         self._parameters[name] = _as_parameter(value)
 
     def extra_repr(self) -> str:
-        return "\n".join([f"({name}): {_describe(each)}" for name, each in self._parameters.items()])
+        return "\n".join(
+            [f"({name}): {_describe(each)}" for name, each in self._parameters.items()]
+        )
 
 
 class ParameterDict(Module):
@@ -263,7 +265,9 @@ class ParameterDict(Module):
         del self._parameters[key]
 
     def extra_repr(self) -> str:
-        return "\n".join([f"({name}): {_describe(each)}" for name, each in self._parameters.items()])
+        return "\n".join(
+            [f"({name}): {_describe(each)}" for name, each in self._parameters.items()]
+        )
 
 
 def _name_at(container: Any, index: int) -> str:
@@ -277,9 +281,7 @@ def _name_at(container: Any, index: int) -> str:
 
 def _inserted(modules: list[Any], index: int, module: Module) -> list[Any]:
     if not -len(modules) <= index <= len(modules):
-        raise RangeError(
-            "insert", "index", expected=f"a position among {len(modules)}", got=index
-        )
+        raise RangeError("insert", "index", expected=f"a position among {len(modules)}", got=index)
     modules.insert(index, module)
     return modules
 
@@ -302,7 +304,8 @@ def _delete(container: Any, index: int | slice) -> None:
 
 
 def _pairs(items: Mapping[str, T] | Iterable[tuple[str, T]]) -> Iterable[tuple[str, T]]:
-    return items.items() if isinstance(items, Mapping) else items
+    pairs: Any = items.items() if isinstance(items, Mapping) else items
+    return pairs
 
 
 def _as_parameter(value: Tensor) -> Parameter:

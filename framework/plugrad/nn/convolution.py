@@ -21,7 +21,9 @@ _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 class _Convolution(Module):
-    """What all share: sizes of the window, filters (O, C / groups, *kernel), or transposed (C, O / groups, *kernel)."""
+    """What all share: sizes of the window, filters (O, C / groups, *kernel), or transposed (C, O /
+    groups, *kernel).
+    """
 
     spatial: ClassVar[int]
     transposed: ClassVar[bool] = False
@@ -123,7 +125,7 @@ class _Convolution(Module):
 class _Forward(_Convolution):
     def forward(self, input: Tensor) -> Tensor:
         convolve = (F.conv1d, F.conv2d, F.conv3d)[self.spatial - 1]
-        padding: str | tuple[int, ...] = self.padding
+        padding: Sizes | str = self.padding
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._margins(), self.padding_mode), 0
         return convolve(

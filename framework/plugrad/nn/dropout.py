@@ -1,4 +1,6 @@
-"""Dropout layers: active in training only. N. Srivastava et al., Journal of Machine Learning Research 15 (2014)."""
+"""Dropout layers: active in training only. N. Srivastava et al., Journal of Machine Learning
+Research 15 (2014).
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from plugrad.tensor import Tensor
 class Embedding(Module):
     """From integers of any shape (...) to rows (..., embedding_dim) of a learnt table.
 
-    Row `padding_idx` starts as 0 and gets no gradient. With `max_norm` the rows looked up are scaled down to it first.
+    Row `padding_idx` starts as 0 and gets no gradient. With `max_norm` the rows looked up are
+    scaled down to it first.
     """
 
     weight: Parameter
@@ -74,7 +75,9 @@ class Embedding(Module):
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
     ) -> Embedding:
-        """An embedding of a given table (num_embeddings, embedding_dim), which does not train if `freeze`."""
+        """An embedding of a given table (num_embeddings, embedding_dim), which does not train if
+        `freeze`.
+        """
         if embeddings.ndim != 2:
             raise ShapeError(
                 "from_pretrained", "embeddings", expected="two axes", got=tuple(embeddings.shape)

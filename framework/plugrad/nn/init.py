@@ -1,8 +1,9 @@
-"""Initial values of weights. Each function fills a tensor in place, without recording, and returns it.
+"""Initial values of weights. Each function fills a tensor in place, without recording, and returns
+it.
 
-The fan-in of a weight (O, I, *kernel) is I times the kernel's size, the fan-out O times that.
-X. Glorot, Y. Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010;
-K. He et al., Delving deep into rectifiers, arXiv 1502.01852.
+The fan-in of a weight (O, I, *kernel) is I times the kernel's size, the fan-out O times that. X.
+Glorot, Y. Bengio, Understanding the difficulty of training deep feedforward neural networks,
+AISTATS 2010; K. He et al., Delving deep into rectifiers, arXiv 1502.01852.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _LINEAR |= {f"conv_transpose{n}d" for n in (1, 2, 3)}
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """By what to scale weights so that the variance passes a nonlinearity; `param` is leaky_relu's slope."""
+    """By what to scale weights so that the variance passes a nonlinearity; `param` is leaky_relu's
+    slope.
+    """
     if nonlinearity in _LINEAR:
         return 1.0
     if nonlinearity == "tanh":
@@ -104,7 +107,9 @@ def eye_(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+def xavier_uniform_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Uniform, with variance gain² · 2 / (fan_in + fan_out)."""
     bound = gain * math.sqrt(6.0 / sum(fans(tensor)))
     return uniform_(tensor, -bound, bound, generator)
@@ -165,8 +170,8 @@ def _below(x: float) -> float:
 def _quantile(p: Tensor) -> Tensor:
     """The normal quantile, to about seven digits.
 
-    M. J. Wichura, Algorithm AS 241: the percentage points of the normal distribution, Applied Statistics 37 (1988):
-    PPND7, one quotient of polynomials in the middle and two in the tails.
+    M. J. Wichura, Algorithm AS 241: the percentage points of the normal distribution, Applied
+    Statistics 37 (1988): PPND7, one quotient of polynomials in the middle and two in the tails.
     """
     q = p - 0.5
     r = 0.180625 - q * q

@@ -1,7 +1,8 @@
-"""Module: parameters, buffers and sub-modules that belong together, and the function that uses them.
+"""Module: parameters, buffers and sub-modules that belong together, and the function that uses
+them.
 
-What is registered lives in three dictionaries, looked up by `__getattr__`; order is that of assignment. A traversal visits
-a shared object once.
+What is registered lives in three dictionaries, looked up by `__getattr__`; order is that of
+assignment. A traversal visits a shared object once.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ class IncompatibleKeys(NamedTuple):
 
 
 class Module:
-    """The base of layers and models. A subclass calls `super().__init__()`, assigns its parts and defines `forward`."""
+    """The base of layers and models. A subclass calls `super().__init__()`, assigns its parts and
+    defines `forward`.
+    """
 
     training: bool
 
@@ -85,7 +88,8 @@ class Module:
     def register_forward_hook(
         self, hook: Callable[..., Any], *, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Call `hook(module, arguments, output)` after `forward`; what it returns replaces the output.
+        """Call `hook(module, arguments, output)` after `forward`; what it returns replaces the
+        output.
 
         With `with_kwargs` it is `hook(module, arguments, options, output)`.
         """
@@ -146,7 +150,7 @@ class Module:
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add state that is no parameter; one that is not `persistent` stays out of the state dict."""
+        """Add state that is no parameter; only if `persistent` it goes into the state dict."""
         self._check_name(name, self._buffers)
         if tensor is not None and not isinstance(tensor, Value):
             raise self._wrong_kind(name, "_buffers", tensor)
@@ -233,9 +237,13 @@ class Module:
         for _, buffer in self.named_buffers(recurse=recurse):
             yield buffer
 
-    def _named(self, kind: str, prefix: str, recurse: bool, once: bool) -> Iterator[tuple[str, Any]]:
+    def _named(
+        self, kind: str, prefix: str, recurse: bool, once: bool
+    ) -> Iterator[tuple[str, Any]]:
         modules: Iterable[tuple[str, Module]] = (
-            self.named_modules(prefix=prefix, remove_duplicate=once) if recurse else [(prefix, self)]
+            self.named_modules(prefix=prefix, remove_duplicate=once)
+            if recurse
+            else [(prefix, self)]
         )
         seen: set[int] = set()
         for path, module in modules:
@@ -307,7 +315,9 @@ class Module:
                 parameter.grad = parameter.grad.detach().zero_()
 
     def to(self, *where: Any, device: DeviceLike = None, dtype: DType | None = None) -> Self:
-        """Move all parts to a device, cast floating ones to a dtype, or both, as another tensor is; in place."""
+        """Move all parts to a device, cast floating ones to a dtype, or both, as another tensor is;
+        in place.
+        """
         for each in where:
             if isinstance(each, Value):
                 device, dtype = each.spec.device, each.spec.dtype
@@ -371,7 +381,9 @@ class Module:
     # state ------------------------------------------------------------------------------------
 
     def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
-        """Parameters and persistent buffers by dotted name, sharing memory; outside the graph if not `keep_vars`."""
+        """Parameters and persistent buffers by dotted name, sharing memory; outside the graph if
+        not `keep_vars`.
+        """
         state: dict[str, Any] = {}
         for name, value in self._entries():
             state[prefix + name] = value if keep_vars else value.detach()
@@ -391,8 +403,8 @@ class Module:
     ) -> IncompatibleKeys:
         """Copy a state into parameters and buffers, or with `assign` take its tensors themselves.
 
-        All names that are missing or unexpected (if `strict`) and all shapes that differ are listed in one
-        `CheckpointError`, before anything is written.
+        All names that are missing or unexpected (if `strict`) and all shapes that differ are listed
+        in one `CheckpointError`, before anything is written.
         """
         own = dict(self._entries())
         missing = [name for name in own if name not in state_dict]
@@ -451,9 +463,7 @@ class Module:
     def __repr__(self) -> str:
         extra = self.extra_repr()
         lines = extra.split("\n") if extra else []
-        parts = [
-            f"({name}): {_indent(repr(module))}" for name, module in self._modules.items()
-        ]
+        parts = [f"({name}): {_indent(repr(module))}" for name, module in self._modules.items()]
         if not parts and len(lines) <= 1:
             return f"{self._get_name()}({extra})"
         inner = "\n  ".join([*lines, *parts])

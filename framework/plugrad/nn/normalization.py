@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from plugrad.creation import DeviceLike, ones, tensor, zeros
 from plugrad.dtypes import DType, int64
@@ -16,13 +16,41 @@ from plugrad.tape import no_grad
 from plugrad.tensor import Tensor
 
 
-class _ByChannel(Module):
+class _Affine(Module):
+    """A scale that starts as 1 and a shift that starts as 0, or neither."""
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def _scale_and_shift(
+        self,
+        shape: tuple[int, ...],
+        scale: bool,
+        shift: bool,
+        device: DeviceLike,
+        dtype: DType | None,
+    ) -> None:
+        weight = Parameter(ones(shape, device=device, dtype=dtype)) if scale else None
+        bias = Parameter(zeros(shape, device=device, dtype=dtype)) if scale and shift else None
+        self.register_parameter("weight", weight)
+        self.register_parameter("bias", bias)
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+# statistics over a batch or an image --------------------------------------------------------------
+
+
+class _ByChannel(_Affine):
     """Scale and shift per channel, and running statistics of the channels."""
 
     axes: ClassVar[tuple[int, ...]]
     shape: ClassVar[str]
-    weight: Parameter | None
-    bias: Parameter | None
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -36,6 +64,8 @@ class _ByChannel(Module):
         track_running_stats: bool = True,
         device: DeviceLike = None,
         dtype: DType | None = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features = num_features
@@ -43,29 +73,27 @@ class _ByChannel(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        where: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.register_parameter("weight", Parameter(ones(num_features, **where)) if affine else None)
-        self.register_parameter("bias", Parameter(zeros(num_features, **where)) if affine else None)
-        tracked = track_running_stats
-        self.register_buffer("running_mean", zeros(num_features, **where) if tracked else None)
-        self.register_buffer("running_var", ones(num_features, **where) if tracked else None)
-        count = tensor(0, dtype=int64, device=device) if tracked else None
+        self._scale_and_shift((num_features,), affine, bias, device, dtype)
+        mean = var = count = None
+        if track_running_stats:
+            mean = zeros(num_features, device=device, dtype=dtype)
+            var = ones(num_features, device=device, dtype=dtype)
+            count = tensor(0, dtype=int64, device=device)
+        self.register_buffer("running_mean", mean)
+        self.register_buffer("running_var", var)
         self.register_buffer("num_batches_tracked", count)
 
     def reset_running_stats(self) -> None:
         """Forget what was tracked."""
-        if self.running_mean is not None and self.running_var is not None:
-            init.zeros_(self.running_mean)
-            init.ones_(self.running_var)
-        if self.num_batches_tracked is not None:
-            init.zeros_(self.num_batches_tracked)
+        if self.track_running_stats:
+            init.zeros_(self.get_buffer("running_mean"))
+            init.ones_(self.get_buffer("running_var"))
+            init.zeros_(self.get_buffer("num_batches_tracked"))
 
     def reset_parameters(self) -> None:
         """Scale 1, shift 0, nothing tracked."""
         self.reset_running_stats()
-        if self.weight is not None and self.bias is not None:
-            init.ones_(self.weight)
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check(self, input: Tensor) -> None:
         if input.ndim not in self.axes:
@@ -73,9 +101,28 @@ class _ByChannel(Module):
                 type(self).__name__, "input", expected=self.shape, got=tuple(input.shape)
             )
 
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(_ByChannel):
+    def forward(self, input: Tensor) -> Tensor:
+        self._check(input)
+        return F.batch_norm(
+            *(input, self.running_mean, self.running_var, self.weight, self.bias),
+            training=self.training or self.running_mean is None,
+            momentum=self._share() if self.training else 0.0,
+            eps=self.eps,
+        )
+
     @no_grad()
     def _share(self) -> float:
-        """Count a batch; the share of it in the running statistics. Momentum None: the mean over all batches."""
+        """Count a batch; the share of it in the running statistics. Without momentum these are
+        means over all batches.
+        """
         if self.num_batches_tracked is None:
             return 0.0
         self.num_batches_tracked.add_(1)
@@ -83,29 +130,10 @@ class _ByChannel(Module):
             return self.momentum
         return 1.0 / float(self.num_batches_tracked.item())
 
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
-
-
-class _BatchNorm(_ByChannel):
-    def forward(self, input: Tensor) -> Tensor:
-        self._check(input)
-        tracked = self.running_mean is not None
-        share = self._share() if self.training else 0.0
-        moving = self.training or not tracked
-        return F.batch_norm(
-            input,
-            self.running_mean if self.training or tracked else None,
-            self.running_var if self.training or tracked else None,
-            *(self.weight, self.bias, moving, share, self.eps),
-        )
-
 
 class BatchNorm1d(_BatchNorm):
-    """Each channel of (N, C) or (N, C, L) normalised over the batch; in evaluation by running statistics.
+    """Each channel of (N, C) or (N, C, L) normalised over the batch; in evaluation by running
+    statistics.
 
     S. Ioffe, C. Szegedy, Batch normalization, arXiv 1502.03167.
     """
@@ -115,14 +143,14 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Each channel of (N, C, H, W) normalised over the batch; in evaluation by running statistics."""
+    """Each channel of (N, C, H, W) normalised over the batch, as BatchNorm1d does."""
 
     axes = (4,)
     shape = "(N, C, H, W)"
 
 
 class BatchNorm3d(_BatchNorm):
-    """Each channel of (N, C, D, H, W) normalised over the batch; in evaluation by running statistics."""
+    """Each channel of (N, C, D, H, W) normalised over the batch, as BatchNorm1d does."""
 
     axes = (5,)
     shape = "(N, C, D, H, W)"
@@ -133,54 +161,60 @@ class _InstanceNorm(_ByChannel):
         self,
         num_features: int,
         eps: float = 1e-5,
-        momentum: float | None = 0.1,
+        momentum: float = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
         device: DeviceLike = None,
         dtype: DType | None = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(
+            *(num_features, eps, momentum, affine, track_running_stats, device, dtype), bias=bias
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         self._check(input)
-        # One axis fewer: no batch.
         alone = input.ndim == self.axes[0]
-        x = input.unsqueeze(0) if alone else input
-        own = self.training or self.running_mean is None
-        share = self._share() if own else 0.0
         out = F.instance_norm(
-            *(x, self.running_mean, self.running_var, self.weight, self.bias),
-            *(own, share, self.eps),
+            *(input.unsqueeze(0) if alone else input, self.running_mean, self.running_var),
+            *(self.weight, self.bias),
+            use_input_stats=self.training or self.running_mean is None,
+            momentum=self.momentum or 0.0,
+            eps=self.eps,
         )
         return out.squeeze(0) if alone else out
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """Each channel of each sample of (N, C, L) normalised on its own."""
+    """Each channel of each sample of (N, C, L) or (C, L) normalised on its own."""
 
     axes = (2, 3)
     shape = "(N, C, L) or (C, L)"
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Each channel of each sample of (N, C, H, W) normalised on its own."""
+    """Each channel of each sample of (N, C, H, W) or (C, H, W) normalised on its own."""
 
     axes = (3, 4)
     shape = "(N, C, H, W) or (C, H, W)"
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Each channel of each sample of (N, C, D, H, W) normalised on its own."""
+    """Each channel of each sample of (N, C, D, H, W) or (C, D, H, W) normalised on its own."""
 
     axes = (4, 5)
     shape = "(N, C, D, H, W) or (C, D, H, W)"
 
 
-class LayerNorm(Module):
-    """The last axes, of sizes `normalized_shape`, normalised for each position of the others (arXiv 1607.06450)."""
+# statistics within a sample -----------------------------------------------------------------------
 
-    weight: Parameter | None
-    bias: Parameter | None
+
+class LayerNorm(_Affine):
+    """The last axes, of sizes `normalized_shape`, normalised for each position of the others.
+
+    J. L. Ba, J. R. Kiros, G. E. Hinton, Layer normalization, arXiv 1607.06450.
+    """
 
     def __init__(
         self,
@@ -195,31 +229,22 @@ class LayerNorm(Module):
         self.normalized_shape = _sizes(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        weight = ones(self.normalized_shape, device=device, dtype=dtype)
-        shift = zeros(self.normalized_shape, device=device, dtype=dtype)
-        self.register_parameter("weight", Parameter(weight) if elementwise_affine else None)
-        self.register_parameter("bias", Parameter(shift) if elementwise_affine and bias else None)
-
-    def reset_parameters(self) -> None:
-        """Scale 1, shift 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        self._scale_and_shift(self.normalized_shape, elementwise_affine, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
         )
 
 
-class RMSNorm(Module):
-    """The last axes divided by the root of their mean square (B. Zhang, R. Sennrich, arXiv 1910.07467)."""
-
-    weight: Parameter | None
+class RMSNorm(_Affine):
+    """The last axes divided by the root of their mean square (B. Zhang, R. Sennrich, arXiv
+    1910.07467).
+    """
 
     def __init__(
         self,
@@ -233,13 +258,7 @@ class RMSNorm(Module):
         self.normalized_shape = _sizes(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        weight = ones(self.normalized_shape, device=device, dtype=dtype)
-        self.register_parameter("weight", Parameter(weight) if elementwise_affine else None)
-
-    def reset_parameters(self) -> None:
-        """Scale 1."""
-        if self.weight is not None:
-            init.ones_(self.weight)
+        self._scale_and_shift(self.normalized_shape, elementwise_affine, False, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
@@ -250,11 +269,8 @@ class RMSNorm(Module):
         )
 
 
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     """Each sample's channels normalised in groups (Y. Wu, K. He, arXiv 1803.08494)."""
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self,
@@ -264,31 +280,30 @@ class GroupNorm(Module):
         affine: bool = True,
         device: DeviceLike = None,
         dtype: DType | None = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if num_groups < 1 or num_channels % num_groups:
             raise ArgumentError(
-                "GroupNorm", "num_channels", expected=f"a multiple of {num_groups}", got=num_channels
+                *("GroupNorm", "num_channels"),
+                expected=f"a multiple of {num_groups}",
+                got=num_channels,
             )
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        where: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.register_parameter("weight", Parameter(ones(num_channels, **where)) if affine else None)
-        self.register_parameter("bias", Parameter(zeros(num_channels, **where)) if affine else None)
-
-    def reset_parameters(self) -> None:
-        """Scale 1, shift 0."""
-        if self.weight is not None and self.bias is not None:
-            init.ones_(self.weight)
-            init.zeros_(self.bias)
+        self._scale_and_shift((num_channels,), affine, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 def _sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:

@@ -1,4 +1,6 @@
-"""Parameter and Buffer: tensors that a module registers when they are assigned to it. Operators return plain tensors."""
+"""Parameter and Buffer: tensors that a module registers when they are assigned to it. Operators
+return plain tensors.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def _adopt(cls: type[Any], data: Tensor | None) -> Any:
 
 
 class Parameter(Tensor):
-    """What training changes: a leaf that requires grad unless told otherwise, sharing memory with `data`."""
+    """What training changes: a leaf that requires grad unless told otherwise, sharing memory with
+    `data`.
+    """
 
     __slots__ = ()
 
@@ -42,9 +46,12 @@ class Parameter(Tensor):
 
 
 class Buffer(Tensor):
-    """State that training does not change by gradients; `persistent` says whether it goes into the state dict."""
+    """State that training does not change by gradients; `persistent` says whether it goes into the
+    state dict.
+    """
 
     __slots__ = ()
+    persistent: bool
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Any:
         made = _adopt(cls, data)

@@ -84,7 +84,9 @@ class _AvgPool(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         # One spatial axis has no such parameter.
-        options = {} if self.divisor_override is None else {"divisor_override": self.divisor_override}
+        options = (
+            {} if self.divisor_override is None else {"divisor_override": self.divisor_override}
+        )
         return type(self).pool(
             *(input, self.kernel_size, self.stride, self.padding),
             *(self.ceil_mode, self.count_include_pad),

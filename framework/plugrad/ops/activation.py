@@ -66,7 +66,9 @@ def gelu_backward(g, x, /):
 
 @elementwise(takes="float", body=True)
 def gelu_tanh(x, /):
-    """`gelu` with the distribution function approximated by tanh (D. Hendrycks, K. Gimpel, arXiv 1606.08415)."""
+    """`gelu` with the distribution function approximated by tanh (D. Hendrycks, K. Gimpel, arXiv
+    1606.08415).
+    """
     return x * 0.5 * (1 + tanh(_gelu_argument(x)))
 
 

@@ -1,7 +1,8 @@
 """Attention: a mean of values, weighted by how well their keys fit a query.
 
-A. Vaswani et al., Attention is all you need, arXiv 1706.03762. Letters of the shape comments: L queries, S keys and
-values, E the size of queries and keys, V that of values; "..." are batches and heads, which broadcast.
+A. Vaswani et al., Attention is all you need, arXiv 1706.03762. Letters of the shape comments: L
+queries, S keys and values, E the size of queries and keys, V that of values; "..." are batches and
+heads, which broadcast.
 """
 
 from __future__ import annotations
@@ -52,13 +53,14 @@ def _attention_spec(query, key, value, mask):
 def attention(query, key, value, mask, kept, /, causal, scale):
     """Softmax of `scale * query @ key.T` along the keys, times `value`.
 
-    `mask` adds to the scores, or is a bool that holds where a query may look, or None; a query that may look nowhere gives
-    0. With `causal` query i sees keys 0 to i. `kept`, if not None, multiplies the weights: a `keep_mask` for dropout.
+    `mask` adds to the scores, or is a bool that holds where a query may look, or None; a query that
+    may look nowhere gives 0. With `causal` query i sees keys 0 to i. `kept`, if not None,
+    multiplies the weights: a `keep_mask` for dropout.
     """
     scores = matmul(query * scale, transpose(key))  # (..., L, S)
     blind = None
     if causal:
-        scores = where(_lower_triangle(*scores.shape[-2:], scores.device), scores, -_INFINITY)
+        scores = where(_lower_triangle(scores), scores, -_INFINITY)
     if mask is not None:
         closed = logical_not(mask) if mask.dtype is bool_ else mask == -_INFINITY
         scores = where(closed, -_INFINITY, scores) if mask.dtype is bool_ else scores + mask
@@ -76,7 +78,8 @@ def attention(query, key, value, mask, kept, /, causal, scale):
 _INFINITY = float("inf")
 
 
-def _lower_triangle(rows, columns, device):
-    """Where column <= row."""
-    row = reshape(arange(0, 1, rows, int64, device), (rows, 1))
-    return row >= arange(0, 1, columns, int64, device)
+def _lower_triangle(scores):
+    """(L, S): where the key's number is not above the query's."""
+    rows, columns = scores.shape[-2:]
+    row = reshape(arange(0, 1, rows, int64, scores.device), (rows, 1))
+    return row >= arange(0, 1, columns, int64, scores.device)

@@ -1,7 +1,7 @@
 """Losses: how far predictions are from targets.
 
-Classes are along axis 1 of the input (N, C, ...), or along the only axis of (C,); the target holds class numbers and has
-the input's shape without that axis. `reduction` is "none", "sum" or "mean".
+Classes are along axis 1 of the input (N, C, ...), or along the only axis of (C,); the target holds
+class numbers and has the input's shape without that axis. `reduction` is "none", "sum" or "mean".
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def reduce_loss(loss, reduction, operator):
     return mean(loss) if reduction == "mean" else sum_over(loss)
 
 
-# classes --------------------------------------------------------------------------------------------------------------
+# classes ------------------------------------------------------------------------------------------
 
 
 def class_axis(shape):
@@ -88,7 +88,8 @@ def _class_loss_spec(operator):
 
 @composite(_class_loss_spec("nll_loss"))
 def nll_loss(x, target, weight, /, ignore_index, reduction):
-    """Minus the log-probability in `x` of the target's class, times that class's `weight` (C,), if not None.
+    """Minus the log-probability in `x` of the target's class, times that class's `weight` (C,), if
+    not None.
 
     Targets equal to `ignore_index` count nothing. The mean divides by the weights' sum.
     """
@@ -158,7 +159,7 @@ def _with_axis(x, axis):
     return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
-# numbers --------------------------------------------------------------------------------------------------------------
+# numbers ------------------------------------------------------------------------------------------
 
 
 @composite()
@@ -169,7 +170,8 @@ def mse_loss(x, target, /, reduction):
 
 
 mse_loss.vjp_together(
-    "x target", lambda g, x, target, reduction, needs: _mse_cotangents(g, x, target, reduction, needs)
+    "x target",
+    lambda g, x, target, reduction, needs: _mse_cotangents(g, x, target, reduction, needs),
 )
 
 

@@ -1,7 +1,7 @@
 """Normalisation: mean 0 and variance 1 over some axes, then scale and shift.
 
-Statistics are those of the data as it is: the variance divides by the count, without correction. Each backward is an
-operator of its own with a body, so that it has a derivative in turn.
+Statistics are those of the data as it is: the variance divides by the count, without correction.
+Each backward is an operator of its own with a body, so that it has a derivative in turn.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ from plugrad.spec import spec_of
 
 
 def _check(operator, x, parameters, shape):
-    """What holds for input and parameters; `parameters` maps names to specs or None, all of one `shape`."""
+    """What holds for input and parameters; `parameters` maps names to specs or None, all of one
+    `shape`.
+    """
     if not x.dtype.is_floating_point:
-        raise DtypeError(operator, "input", expected="a floating dtype", got=x.dtype, hint="cast it")
+        raise DtypeError(
+            operator, "input", expected="a floating dtype", got=x.dtype, hint="cast it"
+        )
     for name, spec in parameters.items():
         if spec is None:
             continue
@@ -32,7 +36,7 @@ def _check(operator, x, parameters, shape):
             )
 
 
-# layer norm -----------------------------------------------------------------------------------------------------------
+# layer norm ---------------------------------------------------------------------------------------
 
 
 def _layer_norm_spec(x, weight, bias, axes):
@@ -46,7 +50,8 @@ def _layer_norm_spec(x, weight, bias, axes):
 
 @composite(_layer_norm_spec)
 def layer_norm(x, weight, bias, /, axes, eps):
-    """The elements along the last `axes` axes brought to mean 0 and variance 1, times `weight`, plus `bias`.
+    """The elements along the last `axes` axes brought to mean 0 and variance 1, times `weight`,
+    plus `bias`.
 
     `weight` and `bias` have the shape of those axes, or are None. `eps` is added to the variance.
     """
@@ -80,7 +85,7 @@ def layer_norm_backward(g, x, weight, /, axes, eps):
     )
 
 
-# batch norm -----------------------------------------------------------------------------------------------------------
+# batch norm ---------------------------------------------------------------------------------------
 
 
 def _check_channels(operator, x, parameters):
@@ -97,7 +102,8 @@ def _batch_norm_spec(x, weight, bias):
 
 @composite(_batch_norm_spec)
 def batch_norm(x, weight, bias, /, eps):
-    """Each channel of `x` (N, C, ...) brought to mean 0 and variance 1, times `weight` (C,), plus `bias` (C,), or None.
+    """Each channel of `x` (N, C, ...) brought to mean 0 and variance 1, times `weight` (C,), plus
+    `bias` (C,), or None.
 
     Also the channels' means (C,) and variances (C,). `eps` is added to the variance.
     """
@@ -111,25 +117,24 @@ def batch_norm(x, weight, bias, /, eps):
 
 
 batch_norm.vjp_together(
-    "x weight bias", lambda g, x, weight, eps: _batch_norm_cotangents(*g, x, weight, eps)
+    "x weight bias", lambda g, x, weight, eps: _batch_norm_cotangents(g, x, weight, eps)
 )
 
 
-def _batch_norm_cotangents(g, g_mean, g_variance, x, weight, eps):
-    if g is None:
-        cotangents = (None, None, None)
-    else:
-        cotangents = batch_norm_backward(g, x, weight, eps)
+def _batch_norm_cotangents(cotangents, x, weight, eps):
+    g, g_mean, g_variance = cotangents
+    along, for_weight, for_bias = None, None, None
+    if g is not None:
+        along, for_weight, for_bias = batch_norm_backward(g, x, weight, eps)
     dims = _but_channels(x)
     count = reduced_count(x.shape, dims)
-    along = cotangents[0]
     if g_mean is not None:
         part = _as_channels(g_mean, x) / count
         along = unreduce(part, x.shape, dims, True) if along is None else along + part
     if g_variance is not None:
         part = (x - mean(x, dims, True)) * (_as_channels(g_variance, x) * (2 / count))
         along = part if along is None else along + part
-    return (along, *cotangents[1:])
+    return along, for_weight, for_bias
 
 
 def _batch_norm_backward_spec(x):
@@ -161,7 +166,7 @@ def batch_norm_inference(x, mean, var, weight, bias, /, eps):
     return _affine_channels(centred * _as_channels(scale, x), weight, bias)
 
 
-# what bodies share ----------------------------------------------------------------------------------------------------
+# what bodies share --------------------------------------------------------------------------------
 
 
 def _centre(x, dims, eps):
@@ -172,7 +177,7 @@ def _centre(x, dims, eps):
 
 
 def _project(g, normal, scale, dims):
-    """The cotangent of what was normalised: of `g` the part that changes neither mean nor variance."""
+    """The cotangent of what was normalised: `g` without what changes mean and variance."""
     along = mean(g * normal, dims, True)
     return scale * (g - mean(g, dims, True) - normal * along)
 

@@ -45,7 +45,9 @@ from plugrad.nn.functional.activation import softsign as softsign
 from plugrad.nn.functional.activation import tanh as tanh
 from plugrad.nn.functional.activation import tanhshrink as tanhshrink
 from plugrad.nn.functional.activation import threshold as threshold
-from plugrad.nn.functional.attention import scaled_dot_product_attention as scaled_dot_product_attention
+from plugrad.nn.functional.attention import (
+    scaled_dot_product_attention as scaled_dot_product_attention,
+)
 from plugrad.nn.functional.indexing import embedding as embedding
 from plugrad.nn.functional.indexing import one_hot as one_hot
 from plugrad.nn.functional.linalg import bilinear as bilinear
@@ -54,7 +56,9 @@ from plugrad.nn.functional.linalg import linear as linear
 from plugrad.nn.functional.linalg import normalize as normalize
 from plugrad.nn.functional.linalg import pairwise_distance as pairwise_distance
 from plugrad.nn.functional.loss import binary_cross_entropy as binary_cross_entropy
-from plugrad.nn.functional.loss import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+from plugrad.nn.functional.loss import (
+    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+)
 from plugrad.nn.functional.loss import cosine_embedding_loss as cosine_embedding_loss
 from plugrad.nn.functional.loss import cross_entropy as cross_entropy
 from plugrad.nn.functional.loss import hinge_embedding_loss as hinge_embedding_loss

@@ -21,8 +21,6 @@ from plugrad.ops.elementwise import sign as _sign
 from plugrad.ops.elementwise import tanh as tanh
 from plugrad.tensor import Tensor
 
-# ruff: noqa: A002 - arguments are named as users know them
-
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """`input` where it is positive, else 0."""
@@ -72,7 +70,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    """`elu` scaled so that mean 0 and variance 1 persist (G. Klambauer et al., arXiv 1706.02515)."""
+    """`elu` scaled so that mean 0 and variance 1 persist (Klambauer et al., arXiv 1706.02515)."""
     alpha, scale = 1.6732632423543772, 1.0507009873554805
     return _written(input, _elu(_source(input, inplace), alpha) * scale, inplace)
 
@@ -125,7 +123,9 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """`log(1 + exp(beta * input)) / beta`; `input` itself where `beta * input` exceeds the threshold."""
+    """`log(1 + exp(beta * input)) / beta`; `input` itself where `beta * input` exceeds the
+    threshold.
+    """
     scaled = input * beta
     large = scaled > threshold
     return where(large, input, log1p(exp(where(large, 0, scaled))) / beta)

@@ -23,11 +23,13 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """A mean of values (..., S, V), weighted by the softmax of query (..., L, E) times key (..., S, E).
+    """A mean of values (..., S, V), weighted by the softmax of query (..., L, E) times key (..., S,
+    E).
 
-    `attn_mask` (..., L, S) adds to the scores, or holds where a query may look; with `is_causal` it may look at keys up to
-    its own position. `scale` is 1/sqrt(E) by default. With `enable_gqa` several heads of queries (axis -3) share one of
-    keys and values. A query that may look nowhere gives 0.
+    `attn_mask` (..., L, S) adds to the scores, or holds where a query may look; with `is_causal` it
+    may look at keys up to its own position. `scale` is 1/sqrt(E) by default. With `enable_gqa`
+    several heads of queries (axis -3) share one of keys and values. A query that may look nowhere
+    gives 0.
     """
     if is_causal and attn_mask is not None:
         raise ArgumentError(_NAME, "attn_mask", expected="None where is_causal", got="a tensor")

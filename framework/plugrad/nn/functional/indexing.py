@@ -23,7 +23,8 @@ def embedding(
 ) -> Tensor:
     """The rows of `weight` at the positions in `input`. Row `padding_idx` gets no gradient.
 
-    With `max_norm` the rows that are looked up, in `weight` itself, are first scaled down to that norm.
+    With `max_norm` the rows that are looked up, in `weight` itself, are first scaled down to that
+    norm.
     """
     for name, wanted in (("scale_grad_by_freq", scale_grad_by_freq), ("sparse", sparse)):
         if wanted:
@@ -32,7 +33,10 @@ def embedding(
     if padding_idx is not None:
         if not -count <= padding_idx < count:
             raise RangeError(
-                "embedding", "padding_idx", expected=f"a row from {-count} to {count - 1}", got=padding_idx
+                "embedding",
+                "padding_idx",
+                expected=f"a row from {-count} to {count - 1}",
+                got=padding_idx,
             )
         padding_idx %= count
     if input.dtype is not int64:
@@ -71,6 +75,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             )
     elif num_classes <= 0:
         raise ArgumentError(
-            "one_hot", "num_classes", expected="a positive number for an empty tensor", got=num_classes
+            "one_hot",
+            "num_classes",
+            expected="a positive number for an empty tensor",
+            got=num_classes,
         )
     return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).long()

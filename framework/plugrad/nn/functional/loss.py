@@ -9,17 +9,16 @@ from plugrad.functions.elementwise import clamp
 from plugrad.nn.functional.activation import logsigmoid
 from plugrad.nn.functional.linalg import cosine_similarity
 from plugrad.ops import loss
+from plugrad.ops.activation import log_softmax
 from plugrad.ops.comparison import where
 from plugrad.ops.elementwise import abs as _abs
 from plugrad.ops.elementwise import exp, log, square
-from plugrad.ops.loss import class_axis, reduce_loss
-from plugrad.ops.activation import log_softmax
-from plugrad.ops.reduction import sum as sum_over
 from plugrad.ops.indexing import index_select
+from plugrad.ops.loss import class_axis, reduce_loss
+from plugrad.ops.reduction import sum as sum_over
 from plugrad.tensor import Tensor
 
-
-# classes --------------------------------------------------------------------------------------------------------------
+# classes ------------------------------------------------------------------------------------------
 
 
 def nll_loss(
@@ -32,7 +31,8 @@ def nll_loss(
 ) -> Tensor:
     """Minus the log-probability in `input` (N, C, ...) of each target's class.
 
-    `weight` (C,) multiplies each class; targets equal to `ignore_index` count nothing; the mean divides by the weights.
+    `weight` (C,) multiplies each class; targets equal to `ignore_index` count nothing; the mean
+    divides by the weights.
     """
     return loss.nll_loss(input, target, weight, ignore_index, reduction)
 
@@ -46,7 +46,8 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """`nll_loss` of the log-softmax of scores; the target holds classes, or probabilities in the scores' shape.
+    """`nll_loss` of the log-softmax of scores; the target holds classes, or probabilities in the
+    scores' shape.
 
     With `label_smoothing` e each target is mixed with the uniform distribution, whose share is e.
     """
@@ -118,13 +119,15 @@ def _weighted(x: Tensor, weight: Tensor | None, axis: int) -> Tensor:
     return x * weight.reshape(-1, *(1,) * (x.ndim - 1 - axis))
 
 
-# probabilities --------------------------------------------------------------------------------------------------------
+# probabilities ------------------------------------------------------------------------------------
 
 
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
-    """Minus the log-likelihood of `target` under probabilities `input`; logarithms count as at least -100."""
+    """Minus the log-likelihood of `target` under probabilities `input`; logarithms count as at
+    least -100.
+    """
     _same_shape("binary_cross_entropy", input, target)
     hit = clamp(log(input), min=-100)
     miss = clamp(log(1 - input), min=-100)
@@ -140,7 +143,9 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """`binary_cross_entropy` of `sigmoid(input)`, without forming it; `pos_weight` multiplies the positive part."""
+    """`binary_cross_entropy` of `sigmoid(input)`, without forming it; `pos_weight` multiplies the
+    positive part.
+    """
     name = "binary_cross_entropy_with_logits"
     _same_shape(name, input, target)
     if pos_weight is None:
@@ -153,7 +158,9 @@ def binary_cross_entropy_with_logits(
 def kl_div(
     input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:
-    """`target * (log(target) - input)`, element by element; "batchmean" divides the sum by the first size."""
+    """`target * (log(target) - input)`, element by element; "batchmean" divides the sum by the
+    first size.
+    """
     if log_target:
         each = exp(target) * (target - input)
     else:
@@ -174,7 +181,9 @@ def poisson_nll_loss(
     eps: float = 1e-8,
     reduction: str = "mean",
 ) -> Tensor:
-    """Minus the log-likelihood of counts, up to a constant (with `full` Stirling's), for rates or their logarithms."""
+    """Minus the log-likelihood of counts, up to a constant (with `full` Stirling's), for rates or
+    their logarithms.
+    """
     each = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:
         large = target > 1
@@ -184,7 +193,7 @@ def poisson_nll_loss(
     return reduce_loss(each, reduction, "poisson_nll_loss")
 
 
-# distances ------------------------------------------------------------------------------------------------------------
+# distances ----------------------------------------------------------------------------------------
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
@@ -249,5 +258,8 @@ def hinge_embedding_loss(
 def _same_shape(operator: str, input: Tensor, target: Tensor) -> None:
     if input.shape != target.shape:
         raise ShapeError(
-            operator, "target", expected=f"the input's {tuple(input.shape)}", got=tuple(target.shape)
+            operator,
+            "target",
+            expected=f"the input's {tuple(input.shape)}",
+            got=tuple(target.shape),
         )

@@ -1,4 +1,4 @@
-"""Normalisation as users call it: shapes checked, running statistics kept, groups folded into axes."""
+"""Normalisation as users call it: shapes checked, running statistics kept, groups made axes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """The last axes, of sizes `normalized_shape`, brought to mean 0 and variance 1, then scaled and shifted."""
+    """The last axes, of sizes `normalized_shape`, brought to mean 0 and variance 1, then scaled and
+    shifted.
+    """
     axes = _trailing("layer_norm", input, normalized_shape)
     return normalization.layer_norm(input, weight, bias, axes, eps)
 
@@ -32,7 +34,9 @@ def rms_norm(
     weight: Tensor | None = None,
     eps: float | None = None,
 ) -> Tensor:
-    """The last axes divided by the root of their mean square, then scaled. `eps` None: the dtype's precision."""
+    """The last axes divided by the root of their mean square, then scaled. `eps` None: the dtype's
+    precision.
+    """
     axes = _trailing("rms_norm", input, normalized_shape)
     if eps is None:
         eps = 2.0**-52 if input.dtype.itemsize == 8 else 2.0**-23
@@ -63,8 +67,8 @@ def batch_norm(
 ) -> Tensor:
     """Each channel (axis 1) brought to mean 0 and variance 1, then scaled and shifted.
 
-    In training by the batch's own statistics, which also move the running ones by the share `momentum` (the variance
-    then with Bessel's correction); else by the running ones.
+    In training by the batch's own statistics, which also move the running ones by the share
+    `momentum` (the variance then with Bessel's correction); else by the running ones.
     """
     if not training:
         if running_mean is None or running_var is None:
@@ -105,7 +109,9 @@ def group_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Each sample's channels in groups, each group brought to mean 0 and variance 1; then scaled by channel."""
+    """Each sample's channels in groups, each group brought to mean 0 and variance 1; then scaled by
+    channel.
+    """
     if input.ndim < 2 or num_groups < 1 or input.shape[1] % num_groups:
         raise ShapeError(
             "group_norm",
@@ -133,7 +139,9 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Each channel of each sample brought to mean 0 and variance 1, or by running statistics; then scaled by channel."""
+    """Each channel of each sample brought to mean 0 and variance 1, or by running statistics; then
+    scaled by channel.
+    """
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     if input.ndim < 3 or numel(input.shape[2:]) < 2:

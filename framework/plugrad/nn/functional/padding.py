@@ -16,10 +16,11 @@ _MODES = ("constant", "reflect", "replicate", "circular")
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
-    """More elements before and after the last axes; `pad` holds two numbers per axis, the last axis first.
+    """More elements before and after the last axes; `pad` holds two numbers per axis, the last axis
+    first.
 
-    Negative numbers take away. The new elements are `value`, or the mirror image without the edge ("reflect"), the
-    edge ("replicate"), the opposite side ("circular").
+    Negative numbers take away. The new elements are `value`, or the mirror image without the edge
+    ("reflect"), the edge ("replicate"), the opposite side ("circular").
     """
     numbers = as_ints(pad, "pad", "pad")
     if len(numbers) % 2 or len(numbers) > 2 * input.ndim:
@@ -49,7 +50,7 @@ def _positions(mode: str, size: int, before: int, after: int, axis: int) -> list
         raise ShapeError(
             "pad",
             "pad",
-            expected=f"at most {most if most is not None else 'any'} on each side of axis {axis} in mode {mode!r}",
+            expected=f"what mode {mode!r} finds in axis {axis}, which has {size} elements",
             got=(before, after),
         )
     wanted = range(-before, size + after)

@@ -21,7 +21,9 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> Tensor:
-    """Scale all gradients down so that their norm, taken together, is at most `max_norm`; returns what it was."""
+    """Scale all gradients down so that their norm, taken together, is at most `max_norm`; returns
+    what it was.
+    """
     grads = _gradients(parameters)
     if not grads:
         return tensor(0.0)

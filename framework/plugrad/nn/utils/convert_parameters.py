@@ -21,7 +21,9 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     targets = list(parameters)
     count = sum(each.numel() for each in targets)
     if tuple(vec.shape) != (count,):
-        raise ShapeError("vector_to_parameters", "vec", expected=str((count,)), got=tuple(vec.shape))
+        raise ShapeError(
+            "vector_to_parameters", "vec", expected=str((count,)), got=tuple(vec.shape)
+        )
     start = 0
     for each in targets:
         piece = vec[start : start + each.numel()]

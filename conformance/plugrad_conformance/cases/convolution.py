@@ -1,0 +1,135 @@
+"""Convolution and its two gradients: the reference adds up one tap of the kernel after the other."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from plugrad.ops import convolution as ops
+from plugrad_conformance.case import CONTRACTION, INEXACT, Case, call, each, reals
+
+
+def _out(sizes, kernel, stride, padding, dilation):
+    axes = zip(sizes, kernel, stride, padding, dilation, strict=True)
+    return tuple([(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in axes])
+
+
+def _taps(kernel, out, stride, dilation):
+    """Each tap of the kernel, with the slices of the padded input that it meets."""
+    for tap in product(*map(range, kernel)):
+        starts = [position * d for position, d in zip(tap, dilation, strict=True)]
+        spans = zip(starts, out, stride, strict=True)
+        yield tap, tuple([slice(a, a + (n - 1) * s + 1, s) for a, n, s in spans])
+
+
+def _padded(x, padding):
+    return np.pad(x, ((0, 0), (0, 0), *[(p, p) for p in padding]))
+
+
+def _groups(x, axis, groups):
+    return np.split(x, groups, axis)
+
+
+def _convolution(x, weight, bias, stride, padding, dilation, groups):
+    out = _out(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    x = _padded(x, padding)
+    y = []
+    for part, filters in zip(_groups(x, 1, groups), _groups(weight, 0, groups), strict=True):
+        taps = _taps(weight.shape[2:], out, stride, dilation)
+        y.append(
+            sum(
+                np.einsum("nc...,oc->no...", part[(..., *seen)], filters[(..., *tap)])
+                for tap, seen in taps
+            )
+        )
+    y = np.concatenate(y, 1)
+    return y if bias is None else y + bias.reshape(-1, *(1,) * len(stride))
+
+
+def _input_gradient(y, weight, input_size, stride, padding, dilation, groups):
+    sizes = [size + 2 * p for size, p in zip(input_size, padding, strict=True)]
+    x = np.zeros((y.shape[0], weight.shape[1] * groups, *sizes), y.dtype)
+    # The parts are views of x.
+    for part, g, filters in zip(
+        _groups(x, 1, groups), _groups(y, 1, groups), _groups(weight, 0, groups), strict=True
+    ):
+        for tap, seen in _taps(weight.shape[2:], y.shape[2:], stride, dilation):
+            part[(..., *seen)] += np.einsum("no...,oc->nc...", g, filters[(..., *tap)])
+    inner = [slice(p, p + size) for size, p in zip(input_size, padding, strict=True)]
+    return x[(..., *inner)]
+
+
+def _weight_gradient(y, x, kernel, stride, padding, dilation, groups):
+    weight = np.zeros((y.shape[1], x.shape[1] // groups, *kernel), y.dtype)
+    x = _padded(x, padding)
+    every = (0, *range(2, x.ndim))
+    for part, g, filters in zip(
+        _groups(x, 1, groups), _groups(y, 1, groups), _groups(weight, 0, groups), strict=True
+    ):
+        for tap, seen in _taps(kernel, y.shape[2:], stride, dilation):
+            filters[(..., *tap)] = np.tensordot(g, part[(..., *seen)], (every, every))
+    return weight
+
+
+# input, weight, stride, padding, dilation, groups
+_SHAPES = {
+    "rows": ((2, 3, 5, 6), (4, 3, 3, 2), (1, 1), (0, 0), (1, 1), 1),
+    "padded": ((2, 2, 4, 5), (3, 2, 3, 3), (1, 1), (1, 2), (1, 1), 1),
+    "strided": ((1, 2, 7, 6), (2, 2, 3, 2), (2, 3), (1, 0), (1, 1), 1),
+    "dilated": ((1, 2, 7, 6), (3, 2, 3, 2), (1, 2), (2, 1), (2, 3), 1),
+    "grouped": ((2, 4, 4, 4), (6, 2, 2, 2), (1, 1), (0, 0), (1, 1), 2),
+    "depthwise": ((1, 3, 4, 5), (3, 1, 3, 3), (1, 1), (1, 1), (1, 1), 3),
+    "pointwise": ((2, 3, 3, 4), (5, 3, 1, 1), (1, 1), (0, 0), (1, 1), 1),
+    "line": ((2, 3, 9), (4, 3, 4), (2,), (1,), (1,), 1),
+    "cube": ((1, 2, 4, 3, 5), (3, 2, 2, 2, 3), (1, 1, 2), (0, 1, 1), (1, 1, 1), 1),
+    "empty": ((0, 2, 4, 5), (3, 2, 3, 3), (1, 1), (0, 0), (1, 1), 1),
+}
+
+
+def _common(stride, padding, dilation, groups):
+    return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+
+
+def _forward(x, weight, *common):
+    return call(reals(*x), reals(*weight), reals(weight[0]), **_common(*common))
+
+
+def _towards_input(x, weight, stride, padding, dilation, groups):
+    out = _out(x[2:], weight[2:], stride, padding, dilation)
+    common = _common(stride, padding, dilation, groups)
+    return call(reals(x[0], weight[0], *out), reals(*weight), input_size=x[2:], **common)
+
+
+def _towards_weight(x, weight, stride, padding, dilation, groups):
+    out = _out(x[2:], weight[2:], stride, padding, dilation)
+    common = _common(stride, padding, dilation, groups)
+    return call(reals(x[0], weight[0], *out), reals(*x), kernel=weight[2:], **common)
+
+
+def _every(make):
+    return {name: make(*shapes) for name, shapes in _SHAPES.items()}
+
+
+_PLAIN = call(
+    reals(2, 3, 5, 6), reals(4, 3, 3, 2), None, **_common((1, 1), (0, 0), (1, 1), 1)
+)
+
+CASES = (
+    Case(
+        ops.convolution, _every(_forward) | each(plain=_PLAIN), _convolution, CONTRACTION, INEXACT
+    ),
+    Case(
+        ops.convolution_input_gradient,
+        _every(_towards_input),
+        _input_gradient,
+        CONTRACTION,
+        INEXACT,
+    ),
+    Case(
+        ops.convolution_weight_gradient,
+        _every(_towards_weight),
+        _weight_gradient,
+        CONTRACTION,
+        INEXACT,
+    ),
+)

@@ -1,0 +1,170 @@
+"""Losses and their backward operators."""
+
+from __future__ import annotations
+
+import numpy as np
+from plugrad.ops import loss as ops
+from plugrad_conformance.case import COMPOSED, FLOATS, Case, call, integers, positive, reals
+
+IGNORED = -100
+
+
+def _classes_last(x):
+    return np.moveaxis(x, 0 if x.ndim == 1 else 1, -1)
+
+
+def _classes_back(x):
+    return np.moveaxis(x, -1, 0 if x.ndim == 1 else 1)
+
+
+def _factors(target, weight, ignore_index, classes):
+    """Of each target its class's weight, and 0 where it is ignored."""
+    kept = target != ignore_index
+    weight = np.ones(classes) if weight is None else weight
+    return np.where(kept, weight[np.where(kept, target, 0)], 0)
+
+
+def _reduced(losses, factors, reduction):
+    if reduction == "none":
+        return losses
+    return np.sum(losses) if reduction == "sum" else np.sum(losses) / np.sum(factors)
+
+
+def _picked(x, target, ignore_index):
+    index = np.where(target == ignore_index, 0, target)
+    return np.take_along_axis(_classes_last(x), index[..., None], -1)[..., 0]
+
+
+def _nll(x, target, weight, ignore_index, reduction):
+    factors = _factors(target, weight, ignore_index, _classes_last(x).shape[-1])
+    return _reduced(-factors * _picked(x, target, ignore_index), factors, reduction)
+
+
+def _nll_backward(g, target, weight, shape, ignore_index, reduction):
+    classes = shape[0] if len(shape) == 1 else shape[1]
+    factors = _factors(target, weight, ignore_index, classes)
+    if reduction == "mean":
+        factors = factors / np.sum(factors)
+    one_hot = np.where(target == ignore_index, -1, target)[..., None] == np.arange(classes)
+    return _classes_back(one_hot * (-g * factors)[..., None])
+
+
+def _log_softmax(x):
+    axis = 0 if x.ndim == 1 else 1
+    shifted = x - np.max(x, axis, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis, keepdims=True))
+
+
+def _cross_entropy(x, target, weight, ignore_index, reduction):
+    return _nll(_log_softmax(x), target, weight, ignore_index, reduction)
+
+
+def _cross_entropy_backward(g, x, target, weight, ignore_index, reduction):
+    spread = _nll_backward(g, target, weight, x.shape, ignore_index, reduction)
+    axis = 0 if x.ndim == 1 else 1
+    return spread - np.exp(_log_softmax(x)) * np.sum(spread, axis, keepdims=True)
+
+
+def _squares(x, target, reduction):
+    squares = np.abs(x - target) ** 2
+    return _reduced(squares, np.ones(squares.shape), reduction)
+
+
+# input, whether classes have weights, the ignored class, reduction
+_SHAPES = {
+    "rows": ((5, 3), False, IGNORED, "mean"),
+    "summed": ((5, 3), False, IGNORED, "sum"),
+    "apart": ((5, 3), True, IGNORED, "none"),
+    "weighted": ((5, 3), True, IGNORED, "mean"),
+    "ignoring": ((7, 3), True, 1, "mean"),
+    "images": ((2, 3, 4, 2), True, 0, "mean"),
+    "vector": ((4,), False, IGNORED, "mean"),
+}
+
+
+def _target(shape):
+    axis = 0 if len(shape) == 1 else 1
+    return integers(0, shape[axis], *shape[:axis], *shape[axis + 1 :])
+
+
+def _weight(shape, weighted):
+    return positive(shape[0 if len(shape) == 1 else 1]) if weighted else None
+
+
+def _of_classes(shape, weighted, ignore_index, reduction):
+    params = {"ignore_index": ignore_index, "reduction": reduction}
+    return call(reals(*shape), _target(shape), _weight(shape, weighted), **params)
+
+
+def _cotangent(shape, reduction):
+    return reals(*_target(shape).shape) if reduction == "none" else reals()
+
+
+def _of_cotangents(shape, weighted, ignore_index, reduction):
+    return call(
+        _cotangent(shape, reduction),
+        _target(shape),
+        _weight(shape, weighted),
+        shape=shape,
+        ignore_index=ignore_index,
+        reduction=reduction,
+    )
+
+
+def _of_cotangents_and_scores(shape, weighted, ignore_index, reduction):
+    params = {"ignore_index": ignore_index, "reduction": reduction}
+    target, weight = _target(shape), _weight(shape, weighted)
+    return call(_cotangent(shape, reduction), reals(*shape), target, weight, **params)
+
+
+def _every(make):
+    return {name: make(*shapes) for name, shapes in _SHAPES.items()}
+
+
+CASES = (
+    Case(
+        ops.nll_loss,
+        _every(_of_classes),
+        _nll,
+        COMPOSED.wider(2),
+        FLOATS,
+        constants=("weight",),
+    ),
+    Case(
+        ops.nll_loss_backward,
+        _every(_of_cotangents),
+        _nll_backward,
+        COMPOSED.wider(2),
+        FLOATS,
+        constants=("weight",),
+    ),
+    Case(
+        ops.cross_entropy,
+        _every(_of_classes),
+        _cross_entropy,
+        COMPOSED.wider(2),
+        FLOATS,
+        constants=("weight",),
+    ),
+    Case(
+        ops.cross_entropy_backward,
+        _every(_of_cotangents_and_scores),
+        _cross_entropy_backward,
+        COMPOSED.wider(4),
+        FLOATS,
+        constants=("weight",),
+    ),
+    Case(
+        ops.mse_loss,
+        {
+            "rows": call(reals(3, 4), reals(3, 4), reduction="mean"),
+            "summed": call(reals(3, 4), reals(3, 4), reduction="sum"),
+            "apart": call(reals(3, 4), reals(3, 4), reduction="none"),
+            "stretched": call(reals(3, 4), reals(4), reduction="mean"),
+            "scalars": call(reals(), reals(), reduction="mean"),
+        },
+        _squares,
+        COMPOSED.wider(4),
+        FLOATS,
+    ),
+)

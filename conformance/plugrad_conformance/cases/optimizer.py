@@ -1,0 +1,107 @@
+"""Optimizer steps, against PyTorch's published formulas; what they write is compared with what is left out."""
+
+from __future__ import annotations
+
+import numpy as np
+from plugrad.ops import optimizer as ops
+from plugrad_conformance.case import COMPOSED, FLOATS, Case, call, each, positive, reals
+
+
+def _penalised(p, g, weight_decay, maximize):
+    return (-g if maximize else g) + weight_decay * p
+
+
+def _sgd(params, grads, momenta, lr, momentum, dampening, weight_decay, nesterov, maximize):
+    new, sums = [], []
+    for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+        g = _penalised(p, g, weight_decay, maximize)
+        if momenta is not None:
+            m = momentum * momenta[i] + (1 - dampening) * g
+            sums.append(m)
+            g = g + momentum * m if nesterov else m
+        new.append(p - lr * g)
+    return tuple(new), tuple(sums) if momenta is not None else None
+
+
+def _adam(
+    params, grads, averages, squares, maxima, steps, lr, beta1, beta2, eps, weight_decay, decoupled, maximize
+):
+    new, first, second, largest = [], [], [], []
+    for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+        if decoupled:
+            g, p = -g if maximize else g, p * (1 - lr * weight_decay)
+        else:
+            g = _penalised(p, g, weight_decay, maximize)
+        first.append(beta1 * averages[i] + (1 - beta1) * g)
+        second.append(beta2 * squares[i] + (1 - beta2) * g * g)
+        square = second[-1]
+        if maxima is not None:
+            square = np.maximum(maxima[i], square)
+            largest.append(square)
+        unbiased = np.sqrt(square / (1 - beta2 ** steps[i])) + eps
+        new.append(p - lr * first[-1] / (1 - beta1 ** steps[i]) / unbiased)
+    return tuple(new), tuple(first), tuple(second), None if maxima is None else tuple(largest)
+
+
+def _group(make=reals):
+    """Tensors of a group: a matrix, a vector, a number."""
+    return make(3, 4), make(5), make()
+
+
+def _sgd_call(momenta=True, **changes):
+    params = {
+        "lr": 0.1,
+        "momentum": 0.9 if momenta else 0.0,
+        "dampening": 0.0,
+        "weight_decay": 0.0,
+        "nesterov": False,
+        "maximize": False,
+    }
+    return call(_group(), _group(), _group() if momenta else None, **(params | changes))
+
+
+def _adam_call(maxima=False, **changes):
+    params = {
+        "steps": (1, 2, 3),
+        "lr": 0.01,
+        "beta1": 0.9,
+        "beta2": 0.99,
+        "eps": 1e-4,
+        "weight_decay": 0.0,
+        "decoupled": False,
+        "maximize": False,
+    }
+    largest = _group(positive) if maxima else None
+    return call(_group(), _group(), _group(), _group(positive), largest, **(params | changes))
+
+
+CASES = (
+    Case(
+        ops.sgd_step,
+        each(
+            rows=_sgd_call(),
+            plain=_sgd_call(momenta=False),
+            decayed=_sgd_call(weight_decay=0.2, dampening=0.5),
+            nesterov=_sgd_call(nesterov=True),
+            maximized=_sgd_call(momenta=False, maximize=True, weight_decay=0.1),
+        ),
+        _sgd,
+        COMPOSED,
+        FLOATS,
+        differentiable=False,
+    ),
+    Case(
+        ops.adam_step,
+        each(
+            rows=_adam_call(),
+            decayed=_adam_call(weight_decay=0.2),
+            decoupled=_adam_call(weight_decay=0.2, decoupled=True),
+            largest=_adam_call(maxima=True),
+            maximized=_adam_call(maximize=True),
+        ),
+        _adam,
+        COMPOSED,
+        FLOATS,
+        differentiable=False,
+    ),
+)

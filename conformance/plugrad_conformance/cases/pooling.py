@@ -1,0 +1,172 @@
+"""Pooling: the reference looks at one window after the other."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from plugrad.ops import pooling as ops
+from plugrad_conformance.case import EXACT, FLOATS, INEXACT, ORDERED, REDUCTION, Case, call, each, integers, reals
+
+
+def _count(size, kernel, stride, padding, dilation, ceil_mode):
+    spare = size + 2 * padding - dilation * (kernel - 1) - 1
+    if not ceil_mode:
+        return spare // stride + 1
+    count = -(-spare // stride) + 1
+    # The last window must begin inside the input or the padding before it.
+    return count - 1 if (count - 1) * stride >= size + padding else count
+
+
+def _windows(sizes, kernel, stride, padding, dilation, ceil_mode):
+    """Of each window its place in the result, and the positions of its elements, those in the padding too."""
+    axes = list(zip(sizes, kernel, stride, padding, dilation, strict=True))
+    counts = [_count(*axis, ceil_mode) for axis in axes]
+    for place in product(*map(range, counts)):
+        yield place, [
+            [at * s - p + d * i for i in range(k)]
+            for at, (_, k, s, p, d) in zip(place, axes, strict=True)
+        ]
+
+
+def _inside(positions, sizes):
+    """The positions of a window that lie in the input."""
+    return [
+        at
+        for at in product(*positions)
+        if all(0 <= i < size for i, size in zip(at, sizes, strict=True))
+    ]
+
+
+def _max_pool(x, kernel, stride, padding, dilation, ceil_mode):
+    sizes = x.shape[2:]
+    seen = list(_windows(sizes, kernel, stride, padding, dilation, ceil_mode))
+    shape = (*x.shape[:2], *[last + 1 for last in seen[-1][0]])
+    values, places = np.zeros(shape, x.dtype), np.zeros(shape, np.int64)
+    for place, positions in seen:
+        flat = np.array([np.ravel_multi_index(at, sizes) for at in _inside(positions, sizes)])
+        elements = x.reshape(*x.shape[:2], -1)[:, :, flat]
+        best = np.argmax(elements, -1)
+        values[(..., *place)] = np.take_along_axis(elements, best[..., None], -1)[..., 0]
+        places[(..., *place)] = flat[best]
+    return values, places
+
+
+def _max_pool_backward(g, indices, input_size):
+    out = np.zeros((*g.shape[:2], int(np.prod(input_size))), g.dtype)
+    for n, c in np.ndindex(*g.shape[:2]):
+        np.add.at(out[n, c], indices[n, c].ravel(), g[n, c].ravel())
+    return out.reshape(*g.shape[:2], *input_size)
+
+
+def _divisor(positions, sizes, padding, count_include_pad, divisor):
+    if divisor is not None:
+        return divisor
+    if not count_include_pad:
+        return len(_inside(positions, sizes))
+    # What hangs over the end even of the padding does not count.
+    limits = [size + p for size, p in zip(sizes, padding, strict=True)]
+    return int(
+        np.prod([sum(i < end for i in axis) for axis, end in zip(positions, limits, strict=True)])
+    )
+
+
+def _shares(input_size, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
+    """Of each window its place, the positions that it sees, and what their sum is divided by."""
+    dense = (1,) * len(kernel)
+    for place, positions in _windows(input_size, kernel, stride, padding, dense, ceil_mode):
+        by = _divisor(positions, input_size, padding, count_include_pad, divisor)
+        yield place, _inside(positions, input_size), by
+
+
+def _avg_pool(x, *params):
+    found = {
+        place: sum(x[(..., *at)] for at in inside) / by
+        for place, inside, by in _shares(x.shape[2:], *params)
+    }
+    shape = [last + 1 for last in max(found)]
+    out = np.zeros((*x.shape[:2], *shape), x.dtype)
+    for place, value in found.items():
+        out[(..., *place)] = value
+    return out
+
+
+def _avg_pool_backward(g, input_size, *params):
+    out = np.zeros((*g.shape[:2], *input_size), g.dtype)
+    for place, inside, by in _shares(input_size, *params):
+        for at in inside:
+            out[(..., *at)] += g[(..., *place)] / by
+    return out
+
+
+def _largest(x, kernel, stride, padding, dilation, ceil_mode=False):
+    return call(
+        reals(*x), kernel=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
+    )
+
+
+# input, kernel, stride, padding, ceil_mode, count_include_pad, divisor
+_AVERAGES = {
+    "rows": ((2, 3, 4, 6), (2, 2), (2, 2), (0, 0), False, True, None),
+    "overlapping": ((1, 2, 5, 6), (3, 2), (1, 2), (1, 1), False, True, None),
+    "without_padding": ((1, 2, 5, 6), (3, 2), (2, 2), (1, 1), False, False, None),
+    "ceiled": ((1, 2, 5, 6), (2, 3), (2, 2), (1, 1), True, True, None),
+    "ceiled_inside": ((1, 2, 5, 6), (2, 3), (2, 2), (1, 1), True, False, None),
+    "divided": ((1, 2, 4, 4), (2, 2), (2, 2), (0, 0), False, True, 3),
+    "line": ((2, 3, 7), (3,), (2,), (1,), False, True, None),
+    "cube": ((1, 2, 4, 4, 3), (2, 2, 3), (2, 1, 1), (0, 0, 1), False, True, None),
+}
+_NAMES = ("kernel", "stride", "padding", "ceil_mode", "count_include_pad", "divisor")
+
+
+def _means(x, *params):
+    return call(reals(*x), **dict(zip(_NAMES, params, strict=True)))
+
+
+def _means_backward(x, kernel, stride, padding, ceil_mode, *rest):
+    axes = zip(x[2:], kernel, stride, padding, strict=True)
+    out = [_count(n, k, s, p, 1, ceil_mode) for n, k, s, p in axes]
+    params = dict(zip(_NAMES, (kernel, stride, padding, ceil_mode, *rest), strict=True))
+    return call(reals(*x[:2], *out), input_size=x[2:], **params)
+
+
+CASES = (
+    Case(
+        ops.max_pool,
+        each(
+            rows=_largest((2, 3, 4, 6), (2, 2), (2, 2), (0, 0), (1, 1)),
+            overlapping=_largest((1, 2, 5, 6), (3, 2), (1, 2), (1, 1), (1, 1)),
+            dilated=_largest((1, 2, 6, 7), (2, 3), (1, 2), (1, 2), (2, 2)),
+            ceiled=_largest((1, 2, 5, 6), (2, 3), (2, 2), (1, 1), (1, 1), True),
+            line=_largest((2, 3, 7), (3,), (2,), (1,), (1,)),
+            cube=_largest((1, 2, 4, 4, 3), (2, 2, 3), (2, 1, 1), (0, 0, 1), (1, 1, 1)),
+        ),
+        _max_pool,
+        EXACT,
+        ORDERED,
+    ),
+    Case(
+        ops.max_pool_backward,
+        each(
+            rows=call(reals(2, 3, 2, 2), integers(0, 20, 2, 3, 2, 2), input_size=(4, 5)),
+            line=call(reals(1, 2, 6), integers(0, 4, 1, 2, 6), input_size=(4,)),
+        ),
+        _max_pool_backward,
+        REDUCTION,
+        INEXACT,
+    ),
+    Case(
+        ops.avg_pool,
+        {name: _means(*made) for name, made in _AVERAGES.items()},
+        _avg_pool,
+        REDUCTION,
+        FLOATS,
+    ),
+    Case(
+        ops.avg_pool_backward,
+        {name: _means_backward(*made) for name, made in _AVERAGES.items()},
+        _avg_pool_backward,
+        REDUCTION,
+        FLOATS,
+    ),
+)
