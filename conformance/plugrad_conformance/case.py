@@ -7,6 +7,7 @@ row. What belongs to the operator whatever the row's dtype is, such as positions
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -120,6 +121,12 @@ def unit(*shape: int) -> Array:
     return Array(shape, _unit)
 
 
+def distinct(*shape: int) -> Array:
+    """Numbers from 0 up, each once, in random order."""
+    count = math.prod(shape)
+    return Array(shape, lambda draw, shape, dtype: draw.permutation(count).reshape(shape))
+
+
 def small(*shape: int) -> Array:
     """Exponents and shifts: integers from 0 to 3, floats between 0.3 and 3."""
     return Array(shape, _small)
@@ -215,11 +222,12 @@ class Case:
 
     `reference` takes the arrays and the parameters and returns an array (or a tuple of them), for an operator that
     writes what the written tensors then hold; `None` where only the spec of the result is promised. `dtypes` are those
-    that the operator accepts: it must refuse all others with a DtypeError. `as_float`: integers are computed as the
+    that the operator accepts: it must refuse all others with a DtypeError, but for those in `also`, of which nothing is
+    said. `as_float`: integers are computed as the
     default float dtype. `result` gives the result's dtype from the row's and the parameters, where it is neither the
     row's nor NumPy's own. `differentiable` and `twice` say how often the derivative is checked, `special` whether NaN
     and infinities are tried, `signed_zero` whether a result of 0 has a sign to compare, `layouts` whether tensors in
-    other memory orders may be given, `opaque` that the body is no composition of operators, so that it has no derivative
+    other memory orders may be given, and `expands` whether with equal elements throughout, `opaque` that the body is no composition of operators, so that it has no derivative
     of its own to compare with. By the tensors in `constants` the operator is not differentiated.
     """
 
@@ -234,8 +242,10 @@ class Case:
     special: bool = False
     signed_zero: bool = True
     layouts: bool = True
+    expands: bool = True
     opaque: bool = False
     constants: Sequence[str] = ()
+    also: Sequence[DType] = ()
     result: Callable[[DType, tuple[Any, ...]], DType] | None = None
     operator: Any = field(init=False)
 
@@ -249,6 +259,11 @@ class Case:
                     f"and the parameters {operator.parameters}, got {len(made.tensors)} tensors "
                     f"and {tuple(made.params)}"
                 )
+
+    @property
+    def may_expand(self) -> bool:
+        """Whether a tensor may overlap itself: one that is written may not."""
+        return self.expands and not self.operator.writes
 
     @property
     def name(self) -> str:

@@ -25,7 +25,7 @@ from plugrad.errors import (
     ContractError,
     PluginError,
 )
-from plugrad.hooks import ACCEPTED_CONTRACTS, PROJECT, Manifest, Services, contract, kernel
+from plugrad.hooks import ACCEPTED_CONTRACTS, PROJECT, Manifest, Services, kernel
 
 BODIES = "plugrad.bodies"
 
@@ -37,21 +37,24 @@ class Backend:
     def __init__(self, name: str) -> None:
         plugin = _offer_of_backend(name)
         manifest = plugin.manifest
-        _check_contract(manifest)
+        lineage = plugin.lineage()
+        for link in lineage:
+            _check_contract(link.manifest)
         self.name = name
         self.manifest = manifest
         self.distribution = plugin.distribution
         # Plugin name -> the distribution that it comes from.
         self.origins: dict[str, str] = {}
         self.fallbacks: Counter[str] = Counter()
-        self.monitored = False
+        self._monitors: list[tuple[Callable[..., None], Callable[..., None]]] = []
+        self._unmonitor: Callable[[], None] = lambda: None
         self._resolved: dict[str, Kernel | None] = {}
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(Services)
         self._manager.add_hookspecs(_as_namespace(contracts.operators))
         # pluggy calls the last registered first.
         self._manager.register(_as_namespace(_bodies_for(self)), BODIES)
-        for link in reversed(plugin.lineage()):
+        for link in reversed(lineage):
             self._register_backend(link)
         for other, (wanted, extension, distribution) in _extensions.items():
             if wanted in (None, name):
@@ -76,6 +79,7 @@ class Backend:
         """Take a plugin out."""
         if self._manager.has_plugin(name):
             self._manager.unregister(name=name)
+            del self.origins[name]
             self.forget()
 
     def accept_operator(self, name: str, function: Kernel) -> None:
@@ -94,16 +98,28 @@ class Backend:
 
     def monitor(self, before: Callable[..., None], after: Callable[..., None]) -> Callable[[], None]:
         """Have pluggy call `before` and `after` around every hook call; returns the undoing."""
-        undo = self._manager.add_hookcall_monitoring(before, after)
-        self.monitored = True
+        pair = before, after
+        if not self._monitors:
+            self._unmonitor = self._manager.add_hookcall_monitoring(self._before, self._after)
+        self._monitors.append(pair)
         self.forget()
 
         def stop() -> None:
-            undo()
-            self.monitored = False
+            self._monitors.remove(pair)
+            if not self._monitors:
+                self._unmonitor()
             self.forget()
 
         return stop
+
+    # pluggy undoes monitors in the reverse order only: it gets one, for all.
+    def _before(self, *call: Any) -> None:
+        for before, _ in self._monitors:
+            before(*call)
+
+    def _after(self, *call: Any) -> None:
+        for _, after in self._monitors:
+            after(*call)
 
     def resolve(self, name: str) -> Kernel | None:
         """The callable behind a hook, or `None` where only the operator's own body would answer."""
@@ -115,7 +131,7 @@ class Backend:
 
     def _compile(self, name: str) -> Kernel | None:
         hooks = self.answering(name)
-        if self.monitored or any(hook.wrapper or hook.hookwrapper for hook in hooks):
+        if self._monitors or any(hook.wrapper or hook.hookwrapper for hook in hooks):
             return self.hook(name)
         # A body is not called here: dispatch runs it on the tensors themselves, without unwrapping.
         kernels = [hook.function for hook in hooks if hook.plugin_name != BODIES]
@@ -191,8 +207,12 @@ class _BackendPlugin:
 
     def lineage(self) -> list[_BackendPlugin]:
         """The backend and what it builds on, nearest first."""
-        parent = self.manifest.builds_on
-        return [self, *(_offer_of_backend(parent).lineage() if parent else ())]
+        found: list[_BackendPlugin] = [self]
+        while parent := found[-1].manifest.builds_on:
+            if parent in [link.name for link in found]:
+                raise PluginError(self.name, f"it builds on itself, by way of {found[-1].name!r}")
+            found.append(_offer_of_backend(parent))
+        return found
 
 
 def _imported(plugin: _BackendPlugin, module: str) -> object:
@@ -271,7 +291,10 @@ def register(plugin: object, *, name: str, backend: str | None = None) -> None:
 
 
 def _extend(plugin: object, name: str, backend: str | None, distribution: str) -> None:
-    if name in _extensions:
+    if backend is not None and backend not in discovery.INSTALL_HINTS:
+        discovery.find(backend)  # refuses a name that nobody offers
+    reached = [each for each in _loaded.values() if backend in (None, each.name)]
+    if name in _extensions or any([name in each.origins for each in reached]):
         raise PluginError(backend or "any", f"a plugin named {name!r} is registered already")
     if not contracts.check_plugin(backend or "any", name, plugin):
         raise PluginError(
@@ -280,9 +303,8 @@ def _extend(plugin: object, name: str, backend: str | None, distribution: str) -
             hint="mark its functions with @plugrad.kernel",
         )
     _extensions[name] = (backend, plugin, distribution)
-    for each in _loaded.values():
-        if backend in (None, each.name):
-            each.extend(plugin, name, distribution)
+    for each in reached:
+        each.extend(plugin, name, distribution)
 
 
 def enable(name: str, *, backend: str | None = None) -> None:
@@ -299,7 +321,8 @@ def unregister(name: str) -> None:
         each.reduce(name)
 
 
-def _as_namespace(functions: dict[str, Kernel]) -> SimpleNamespace:
+def _as_namespace(functions: dict[str, Kernel]) -> Any:
+    # pluggy takes any object with attributes, though its types name modules and classes only.
     return SimpleNamespace(**functions)
 
 

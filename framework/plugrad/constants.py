@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plugrad import dtypes
-from plugrad.backends import backend
+from plugrad.backends import backend, watchers
 from plugrad.devices import META, Device
 from plugrad.dtypes import DType
 from plugrad.encoding import encode
@@ -14,6 +14,7 @@ from plugrad.value import NO_DATA, wrap
 
 _LIMIT = 1 << 10
 _known: dict[Any, Any] = {}
+watchers.append(_known.clear)
 
 
 def constant(value: bool | int | float | complex, dtype: DType, device: Device) -> Any:

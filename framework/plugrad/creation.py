@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from plugrad import dtypes, shapes
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from plugrad.tensor import Tensor
 
 DeviceLike = Device | str | None
+
+_NUMBERS = frozenset({bool, int, float, complex})
 
 
 def tensor(
@@ -297,7 +299,7 @@ def _shape_of(data: Any) -> tuple[int, ...]:
         if isinstance(data, Value):
             shape += data.spec.shape
             break
-        if isinstance(data, str) or not hasattr(data, "__len__"):
+        if isinstance(data, (str, Mapping)) or not hasattr(data, "__getitem__"):
             if hasattr(data, "item"):
                 break
             raise DtypeError(
@@ -322,6 +324,9 @@ def _flatten(data: Any, shape: tuple[int, ...], depth: int, into: list[Any]) -> 
         raise ShapeError(
             "tensor", f"data at depth {depth}", expected=f"{shape[depth]} elements", got=got
         )
+    if depth == len(shape) - 1 and _NUMBERS.issuperset(map(type, data)):
+        into += data
+        return
     for each in data:
         _flatten(each, shape, depth + 1, into)
 

@@ -7,7 +7,7 @@ wraps carries a spec of its own that no plan knows, so it ends up on the slow pa
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, cast, final
 
 from plugrad.backends import Backend, backend, declare_operator, watchers
 from plugrad.contracts import Kernel
@@ -398,6 +398,8 @@ def _kernel_from_body(operator: Operator) -> Any:
                 out = operator.body(*[lift(value) for value in values[:count]], *values[count:])
             return _native(out)
 
+        # pluggy reads the names of parameters from what a function says that it wraps.
+        cast(Any, run).__wrapped__ = operator.function
         return run
 
     return for_backend

@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import Any, Final, Literal, cast
 
 from plugrad import dtypes, shapes
+from plugrad.backends import watchers
 from plugrad.constants import constant
 from plugrad.contracts import Kernel
 from plugrad.dispatch import declare, dispatch, dispatch_view, execute, operators, record
@@ -143,6 +144,7 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
         return unary
 
     numbers: dict[Any, Any] = {}
+    watchers.append(numbers.clear)
 
     def binary(input: Any, other: Any) -> Any:
         try:
@@ -260,6 +262,7 @@ def in_place(function: OperatorFunction) -> OperatorFunction:
     name = base.name + "_"
     first = base.tensors[0]
     count = len(base.tensors)
+    rest = count - 1
     # pluggy reads the names of parameters from the code object: the contract is the base's, renamed.
     contract = FunctionType(base.function.__code__, base.function.__globals__, name)
     contract.__module__ = base.function.__module__
@@ -268,7 +271,7 @@ def in_place(function: OperatorFunction) -> OperatorFunction:
     def body(target: Any, *values: Any) -> Any:
         # A formula that names the operand means it as it was before.
         kept = dispatch(operators["clone"], (target,), ()) if mode.grad and base.saves(0) else target
-        out = dispatch(base, (kept, *values[: count - 1]), values[count - 1 :])
+        out = dispatch(base, (kept, *values[:rest]), values[rest:])
         return dispatch(operators["copy_"], (target, out), ())
 
     def rule(*facts: Any) -> Spec:

@@ -149,10 +149,10 @@ class Methods(Value):
     conj = elementwise.conj
     angle = elementwise.angle
     multiply, negative, absolute = elementwise.mul, elementwise.neg, elementwise.abs
-    add_ = elementwise.add_
-    sub_ = elementwise.sub_
+    add_ = functions.add_
+    sub_ = functions.sub_
     mul_ = elementwise.mul_
-    div_ = elementwise.div_
+    div_ = functions.div_
     pow_ = elementwise.pow_
     floor_divide_ = elementwise.floor_divide_
     remainder_ = elementwise.remainder_

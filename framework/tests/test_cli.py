@@ -113,13 +113,14 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
-# Ctrl-C ---------------------------------------------------------------------------------------------------------------
+# Ctrl-C -------------------------------------------------------------------------------------------
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "plugrad", "train", "digits", *map(str, arguments)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, **streams, text=True, env=environment)
 
 
 def weights(folder: Path) -> Any:
@@ -231,5 +232,3 @@ def test_importing_plugrad_does_not_import_the_command_line() -> None:
     program = "import plugrad, sys; print({'rich', 'typer', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
-
-

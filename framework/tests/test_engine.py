@@ -1,4 +1,4 @@
-"""The engine: what backward adds up and frees, what in-place writes do to the graph, hooks, modes, memory."""
+"""The engine: what backward adds up and frees, in-place writes, hooks, modes, memory."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_complex_gradient_follows_the_convention_of_real_losses() -> None:
     assert grad_of(z) == [2 + 4j]  # dL/dRe + i dL/dIm of |z|²
 
 
-# backward's arguments -------------------------------------------------------------------------------
+# backward's arguments -----------------------------------------------------------------------------
 
 
 def test_a_second_backward_is_refused_and_names_the_operator() -> None:
@@ -206,7 +206,7 @@ def test_a_wrong_request_is_refused(run: Any, error: type[Exception], words: str
     assert words in str(caught.value)
 
 
-# writing in place -----------------------------------------------------------------------------------
+# writing in place ---------------------------------------------------------------------------------
 
 
 def test_a_saved_tensor_that_was_changed_is_refused_by_name() -> None:
@@ -366,7 +366,7 @@ def test_a_composite_without_a_derivative_of_its_own_stays_differentiable_when_r
         assert second.abs().min().item() > 0
 
 
-# hooks ----------------------------------------------------------------------------------------------
+# hooks --------------------------------------------------------------------------------------------
 
 
 def test_a_hook_sees_and_replaces_the_gradient_until_it_is_removed() -> None:
@@ -403,7 +403,7 @@ def test_retain_grad_keeps_the_gradient_of_an_intermediate_tensor() -> None:
     assert (x * 2).grad is None
 
 
-# recording ------------------------------------------------------------------------------------------
+# recording ----------------------------------------------------------------------------------------
 
 
 def recorded() -> bool:
@@ -484,7 +484,7 @@ def test_threads_walk_graphs_of_their_own_at_the_same_time() -> None:
     assert sorted(results) == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
 
 
-# memory ---------------------------------------------------------------------------------------------
+# memory -------------------------------------------------------------------------------------------
 
 
 PROGRAMS: dict[str, Callable[[pg.Tensor], pg.Tensor]] = {

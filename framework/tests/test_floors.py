@@ -30,7 +30,7 @@ FLOORS = (
     # 4 transforms
     "reverse batching forward",
     # 5 tensor
-    "tensor creation functions indexing printing random autograd func",
+    "tensor methods creation functions indexing printing random autograd func",
     # 6 models
     "nn optim utils datasets serialize training cli __main__",
     # 7 what users see
@@ -60,6 +60,12 @@ PUBLIC = {
     *("", "hooks", "errors", "autograd", "autograd/functional", "func", "random"),
     *("nn", "nn/functional", "nn/init", "nn/utils", "optim", "optim/lr_scheduler"),
     *("utils", "utils/data", "datasets", "serialize"),
+    # for whoever declares, implements or tests operators
+    *("dtypes", "backends", "ops"),
+    *("ops/activation", "ops/attention", "ops/comparison", "ops/convolution", "ops/creation"),
+    *("ops/elementwise", "ops/indexing", "ops/joining", "ops/linalg", "ops/loss"),
+    *("ops/normalization", "ops/optimizer", "ops/pooling", "ops/reduction", "ops/sampling"),
+    *("ops/transfer", "ops/views"),
 }
 
 TYPES_ONLY = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}

@@ -441,7 +441,7 @@ def test_methods_that_are_missing_are_named() -> None:
         NoBackward.apply(leaf(1.0)).sum().backward()
 
 
-# transforms and memory ------------------------------------------------------------------------------
+# transforms and memory ----------------------------------------------------------------------------
 
 
 def test_a_function_works_inside_vmap_with_each_example_its_own_gradient() -> None:

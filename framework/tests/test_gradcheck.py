@@ -186,7 +186,9 @@ def test_the_default_random_stream_is_left_alone() -> None:
     pg.manual_seed(3)
     first = pg.rand(2).tolist()
     pg.manual_seed(3)
-    gradgradcheck(lambda x: x * x, (pg.ones(3, dtype=pg.double, requires_grad=True),), fast_mode=True)
+    gradgradcheck(
+        lambda x: x * x, (pg.ones(3, dtype=pg.double, requires_grad=True),), fast_mode=True
+    )
     assert pg.rand(2).tolist() == first
 
 

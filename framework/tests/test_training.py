@@ -1,4 +1,6 @@
-"""Training on the digits: the loop learns, stops and goes on to the same bits; a run keeps its files."""
+"""Training on the digits: the loop learns, stops and goes on to the same bits; a run keeps its
+files.
+"""
 
 from __future__ import annotations
 
@@ -214,11 +216,11 @@ def test_a_checkpoint_of_something_else_is_refused(run: Run, content: Any) -> No
 def test_a_checkpoint_that_does_not_fit_is_refused(run: Run, damage: str) -> None:
     training = run.begin(SHORT)
     save({**training.state_dict(), damage: {"foreign": pg.ones(1)}}, run.checkpoint)
-    with pytest.raises(CheckpointError, match="does not fit: .*; train without --resume"):
+    with pytest.raises(CheckpointError, match=r"does not fit: .*; train without --resume"):
         run.resume({})
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CheckpointError, match="cannot be made: .*choose a folder"):
+    with pytest.raises(CheckpointError, match=r"cannot be made: .*choose a folder"):
         Run(tmp_path / "file" / "run").begin(SHORT)

@@ -254,9 +254,7 @@ def test_arguments_and_results_may_be_trees() -> None:
         return {"sum": pair[0] + pair[1]["b"], "both": (pair[0] * scale, [pair[1]["b"]])}
 
     a, b, scale = matrix(), pg.tensor([1.0, 2.0, 3.0]), pg.tensor([2.0, 3.0])
-    got = func.vmap(step, ((0, {"b": None}),), {"sum": 1, "both": 0})(
-        (a, {"b": b}), scale=scale
-    )
+    got = func.vmap(step, ((0, {"b": None}),), {"sum": 1, "both": 0})((a, {"b": b}), scale=scale)
     assert_close(got["sum"], (a + b).t())
     assert_close(got["both"][0], a * scale.unsqueeze(1))
     assert_close(got["both"][1][0], pg.stack([b, b]))
@@ -337,7 +335,9 @@ def test_a_large_fallback_runs_once_per_example_and_is_right() -> None:
         (lambda x: x.sum(1), IndexError, "sum"),
     ],
 )
-def test_what_cannot_be_mapped_is_refused(function: Any, error: type[Exception], words: str) -> None:
+def test_what_cannot_be_mapped_is_refused(
+    function: Any, error: type[Exception], words: str
+) -> None:
     with pytest.raises(error) as caught:
         func.vmap(function)(matrix())
     assert words in str(caught.value)
@@ -383,6 +383,9 @@ def test_a_tensor_that_escaped_its_vmap_is_refused() -> None:
     func.vmap(lambda x: escaped.append(x) or x)(matrix())
     with pytest.raises(UnsupportedError, match="a finished vmap left behind"):
         escaped[0] + 1
+    for other in (lambda x: x + escaped[0], lambda x: escaped[0]):
+        with pytest.raises(UnsupportedError, match="a finished vmap left behind"):
+            func.vmap(other)(matrix())
 
 
 def test_an_error_inside_leaves_no_vmap_running() -> None:
@@ -391,7 +394,7 @@ def test_an_error_inside_leaves_no_vmap_running() -> None:
     assert pg.rand(2).shape == (2,)  # inside vmap this would be refused
 
 
-# gradients as functions -----------------------------------------------------------------------------
+# gradients as functions ---------------------------------------------------------------------------
 
 
 def cubic(x: pg.Tensor) -> pg.Tensor:
@@ -399,7 +402,7 @@ def cubic(x: pg.Tensor) -> pg.Tensor:
 
 
 def test_grad_nests_without_mixing_up_the_inputs() -> None:
-    # d/dx of (x * d/dy (x * y)) at y = 1 is 2 x; a gradient that forgot which input is which gives x.
+    # d/dx of (x * d/dy (x * y)) at y = 1 is 2 x; one that forgot which input is which gives x.
     x = pg.tensor(3.0)
     inner = lambda x: x * func.grad(lambda y: x * y)(pg.tensor(1.0))
     assert func.grad(inner)(x).item() == 6.0
@@ -425,9 +428,11 @@ def test_grad_of_an_input_that_is_not_used_is_zero() -> None:
 
 def test_grad_and_value_returns_both_and_what_is_beside() -> None:
     x = pg.tensor([1.0, 2.0])
-    gradient, (value, aux) = func.grad_and_value(lambda x: ((x * x).sum(), {"x": x * 3}), has_aux=True)(x)
+    gradient, (value, aux) = func.grad_and_value(
+        lambda x: ((x * x).sum(), {"x": x * 3}), has_aux=True
+    )(x)
     assert (gradient.tolist(), value.item(), aux["x"].tolist()) == ([2, 4], 5, [3, 6])
-    assert not (value.requires_grad or aux["x"].requires_grad)
+    assert [value.requires_grad, aux["x"].requires_grad] == [False, False]
 
 
 def test_grad_of_a_tree_is_a_tree() -> None:
@@ -477,13 +482,23 @@ def test_hessian_of_a_cubic_is_the_one_from_the_books() -> None:
         (lambda: func.grad(lambda x: x.sum())(pg.ones(2).long()), DtypeError, "floating"),
         (lambda: func.grad(lambda x: x)(2.0), DtypeError, "tensors, got float"),
         (lambda: func.grad(lambda x: x.sum(), 1)(pg.ones(2)), ArgumentError, "argnums"),
-        (lambda: func.grad(lambda x: x.sum(), has_aux=True)(pg.ones(2)), ArgumentError, "(value, aux)"),
+        (
+            lambda: func.grad(lambda x: x.sum(), has_aux=True)(pg.ones(2)),
+            ArgumentError,
+            "(value, aux)",
+        ),
         (lambda: func.vjp(lambda x: 1, pg.ones(2)), ArgumentError, "returns tensors"),
         (lambda: func.vjp(lambda x: x, pg.ones(2))[1](pg.ones(3)), ShapeError, "(2,)"),
-        (lambda: func.vjp(lambda x: x, pg.ones(2))[1](pg.ones(2), pg.ones(2)), ArgumentError, "1, one"),
+        (
+            lambda: func.vjp(lambda x: x, pg.ones(2))[1](pg.ones(2), pg.ones(2)),
+            ArgumentError,
+            "1, one",
+        ),
     ],
 )
-def test_a_wrong_call_of_a_gradient_is_refused(run: Any, error: type[Exception], words: str) -> None:
+def test_a_wrong_call_of_a_gradient_is_refused(
+    run: Any, error: type[Exception], words: str
+) -> None:
     with pytest.raises(error) as caught:
         run()
     assert words in str(caught.value)

@@ -128,7 +128,7 @@ CASES = (
     in_place(ops.floor_divide_, np.floor_divide, EXACT, ORDERED, 2, y=nonzero, twice=False),
     in_place(ops.remainder_, np.remainder, COMPOSED, ORDERED, 2, y=nonzero),
     in_place(ops.neg_, np.negative, EXACT, NUMBERS),
-    in_place(ops.abs_, np.abs, ROUNDED.wider(2), REAL),
+    in_place(ops.abs_, lambda x: np.abs(x).astype(x.dtype), ROUNDED.wider(2), EVERY),
     in_place(ops.exp_, np.exp, TRANSCENDENTAL, INEXACT),
     in_place(ops.log_, np.log, TRANSCENDENTAL, INEXACT, x=positive),
     in_place(ops.sqrt_, np.sqrt, ROUNDED.wider(2), INEXACT, x=positive),

@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 from plugrad.ops import indexing as ops
 from plugrad_conformance.case import (
+    BOOL,
     EVERY,
     EXACT,
     FLOATS,
     INEXACT,
-    NUMBERS,
+    ORDERED,
     REAL,
     REDUCTION,
     Case,
     bools,
     call,
+    distinct,
     each,
     integers,
     nonzero,
@@ -212,8 +214,9 @@ _MULTIPLY = _scattered(np.multiply.at)
 
 CASES = (
     Case(ops.index, _READ, _index, EXACT, EVERY),
-    Case(ops.index_backward, _ADDED, _index_backward, REDUCTION, INEXACT),
-    Case(ops.index_put, _WRITTEN, _index_put, REDUCTION, EVERY),
+    Case(ops.index_backward, _ADDED, _index_backward, REDUCTION, EVERY),
+    # Of several values for one place any may win: the positions are all different.
+    Case(ops.index_put, _WRITTEN, _index_put, REDUCTION, EVERY, expands=False),
     Case(
         ops.gather,
         each(
@@ -226,14 +229,14 @@ CASES = (
         EXACT,
         EVERY,
     ),
-    Case(ops.scatter, _ONCE, _scattered(_set), EXACT, EVERY),
+    Case(ops.scatter, _ONCE, _scattered(_set), EXACT, EVERY, expands=False),
     Case(ops.scatter_add, _scatter_variants(_repeated), _ADD, REDUCTION, EVERY),
     Case(
         ops.scatter_mul,
         _scatter_variants(_repeated, nonzero, nonzero),
         _MULTIPLY,
         REDUCTION.wider(4),
-        NUMBERS,
+        EVERY,
     ),
     Case(
         ops.index_select,
@@ -247,8 +250,8 @@ CASES = (
         EVERY,
     ),
     Case(ops.index_add, _SLICES, _into_slices(np.add.at), REDUCTION, EVERY),
-    Case(ops.index_copy, _SLICES_ONCE, _into_slices(_set), EXACT, EVERY),
-    Case(ops.index_fill, _FILLED, _index_fill, EXACT, EVERY),
+    Case(ops.index_copy, _SLICES_ONCE, _into_slices(_set), EXACT, EVERY, expands=False),
+    Case(ops.index_fill, _FILLED, _index_fill, EXACT, EVERY, expands=False),
     Case(
         ops.index_fill,
         each(repeated=call(reals(3, 4), integers(0, 3, 7), reals(), dim=0)),
@@ -319,14 +322,15 @@ CASES = (
     Case(
         ops.topk,
         each(
-            rows=call(reals(3, 7), k=3, dim=1, largest=True),
-            smallest=call(reals(3, 7), k=2, dim=1, largest=False),
-            columns=call(reals(5, 2), k=5, dim=0, largest=True),
-            none=call(reals(3, 4), k=0, dim=1, largest=True),
+            rows=call(distinct(3, 7), k=3, dim=1, largest=True),
+            smallest=call(distinct(3, 7), k=2, dim=1, largest=False),
+            columns=call(distinct(5, 2), k=5, dim=0, largest=True),
+            none=call(distinct(3, 4), k=0, dim=1, largest=True),
         ),
         _topk,
         EXACT,
-        FLOATS,
+        ORDERED,
+        also=BOOL,  # which of equal elements are taken is not said
     ),
     Case(
         ops.argsort,
@@ -345,7 +349,7 @@ CASES = (
         _scatter_variants(_repeated, nonzero, nonzero),
         _MULTIPLY,
         REDUCTION.wider(4),
-        NUMBERS,
+        EVERY,
     ),
     Case(ops.index_add_, _SLICES, _into_slices(np.add.at), REDUCTION, EVERY),
     Case(ops.index_copy_, _SLICES_ONCE, _into_slices(_set), EXACT, EVERY),

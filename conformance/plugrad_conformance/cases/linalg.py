@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from plugrad.ops import linalg as ops
-from plugrad_conformance.case import CONTRACTION, INEXACT, INTEGERS, Case, call, each, reals
+from plugrad_conformance.case import CONTRACTION, EVERY, Case, call, each, reals
 
 
 def _linear(x, weight, bias):
@@ -30,7 +30,7 @@ CASES = (
         ),
         np.matmul,
         CONTRACTION,
-        (*INTEGERS, *INEXACT),
+        EVERY,
     ),
     Case(
         ops.linear,
@@ -44,6 +44,6 @@ CASES = (
         ),
         _linear,
         CONTRACTION,
-        INEXACT,
+        EVERY,
     ),
 )

@@ -205,7 +205,7 @@ CASES = (
         ),
         _place,
         REDUCTION,
-        INEXACT,
+        EVERY,
     ),
     Case(
         ops.overwrite,

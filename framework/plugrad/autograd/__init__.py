@@ -1,4 +1,4 @@
-"""Gradients on demand: `backward` and `grad`, recording modes, functions of one's own, and their check."""
+"""Gradients on demand: `backward` and `grad`, recording modes, one's own functions, their check."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def grad(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of the outputs' sum, weighted by `grad_outputs`, with respect to the inputs.
 
-    An input that the outputs do not depend on is an error, or gives `None` with `allow_unused`, or zeros with
-    `materialize_grads`.
+    An input that the outputs do not depend on is an error, or gives `None` with `allow_unused`, or
+    zeros with `materialize_grads`.
     """
     given, wanted = _as_list(outputs), _as_list(inputs)
     found = reverse.grad(

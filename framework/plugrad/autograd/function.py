@@ -1,7 +1,7 @@
 """Function: an operation of one's own, with a forward and a backward written by hand.
 
-Forward runs unrecorded. What it saves hangs on the context, the context on the node, the node on the
-outputs: an output that is saved is kept as an alias without its node, so that no cycle forms.
+Forward runs unrecorded. What it saves hangs on the context, the context on the node, the node on
+the outputs: an output that is saved is kept as an alias without its node, so that no cycle forms.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class FunctionCtx:
         self._name = name
         self._saved: tuple[Any, ...] | None = ()
         self._versions: list[int] = []
-        # Which outputs are among the saved tensors: position in `_saved` -> position in the outputs.
+        # Which outputs are among the saved tensors: their position there -> that in the outputs.
         self._outputs: dict[int, int] = {}
         self._node: Callable[[], Node | None] = _no_node
         self._dirty: tuple[Any, ...] = ()
@@ -36,7 +36,7 @@ class FunctionCtx:
         self._materializes = True
 
     def save_for_backward(self, *tensors: Any) -> None:
-        """Keep inputs, outputs or intermediate tensors (or `None`); backward refuses them once changed."""
+        """Keep inputs, outputs, intermediate tensors or `None`; backward refuses changed ones."""
         for position, tensor in enumerate(tensors):
             if tensor is not None and not isinstance(tensor, Value):
                 raise ArgumentError(
@@ -189,8 +189,8 @@ class FunctionNode(Node):
         count = len(self.parents)
         if len(results) < count or any(each is not None for each in results[count:]):
             raise AutogradError(
-                f"{self.function.__name__}: backward must return one gradient (or None) for each of "
-                f"the {count} arguments of forward, got {len(results)}"
+                f"{self.function.__name__}: backward must return one gradient (or None) for each "
+                f"of the {count} arguments of forward, got {len(results)}"
             )
         for position, result in enumerate(results):
             if result is not None and not isinstance(result, Value):
@@ -205,7 +205,7 @@ class FunctionNode(Node):
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """For a `backward` that cannot be differentiated: it runs unrecorded, a second derivative raises."""
+    """For a `backward` that cannot be differentiated: unrecorded, a second derivative raises."""
 
     @wraps(backward)
     def unrecorded(ctx: FunctionCtx, *grads: Any) -> Any:
@@ -225,7 +225,7 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Undifferentiable(Function):
-    """Passes its first argument on; depends on the others in a way that nobody can differentiate."""
+    """Passes its first argument on; how it depends on the others nobody can say."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, result: Any, *causes: Any) -> Any:
@@ -234,7 +234,7 @@ class _Undifferentiable(Function):
     @staticmethod
     def backward(ctx: FunctionCtx, *grads: Any) -> Any:
         raise AutogradError(
-            "backward was marked with once_differentiable: it cannot be differentiated a second time"
+            "backward was marked with once_differentiable: there is no second derivative"
         )
 
 
@@ -263,7 +263,8 @@ def _checked_outputs(ctx: FunctionCtx, args: tuple[Any, ...], outputs: Sequence[
         if mode.grad and any(ctx.needs_input_grad):
             if type(tensor.node) is Leaf:
                 raise InPlaceError(
-                    f"{ctx._name}: a leaf that requires grad cannot be written in place; pass a clone()"
+                    f"{ctx._name}: a leaf that requires grad cannot be written in place; "
+                    "pass a clone()"
                 )
             if tensor.origin is not None:
                 raise InPlaceError(

@@ -1,9 +1,9 @@
 """gradcheck: backward compared with central differences.
 
 A complex number counts as two real ones. In PyTorch's convention the gradient of a real loss is
-dL/dRe + i dL/dIm, so the cotangents 1 and i of an output give the rows of a real Jacobian; a Jacobian here
-is (elements of the input, elements of the output), twice as many for complex ones: first all the
-real parts, then all the imaginary parts.
+dL/dRe + i dL/dIm, so the cotangents 1 and i of an output give the rows of a real Jacobian; a
+Jacobian here is (elements of the input, elements of the output), twice as many for complex ones:
+first all the real parts, then all the imaginary parts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from plugrad.random import Generator, randn
 from plugrad.tape import enable_grad
 from plugrad.tensor import Tensor
 from plugrad.value import Value
-
 
 Function = Callable[..., Any]
 
@@ -166,8 +165,9 @@ class _Check:
                     )
                 if not allclose(analytical, again, 0.0, self.nondet_tol):
                     raise GradcheckError(
-                        f"gradcheck: backward is not deterministic for output {output} with respect to "
-                        f"input {source}: two runs differ by more than nondet_tol={self.nondet_tol},\n"
+                        f"gradcheck: backward is not deterministic for output {output} with "
+                        f"respect to input {source}: two runs differ by more than "
+                        f"{self.nondet_tol},\n"
                         f"first: {analytical}\nsecond: {again}\n"
                     )
 
@@ -243,8 +243,8 @@ class _Check:
         for source, g in zip(self.sources, self._reverse(self._all(), self.zeros), strict=True):
             if g is not None and g.numel() and absolute(g).max().item() != 0:
                 raise GradcheckError(
-                    f"gradcheck: backward does not multiply by the cotangent: zeros give {g} for "
-                    f"input {source}"
+                    f"gradcheck: backward does not multiply by the cotangent: zeros give {g} "
+                    f"for input {source}"
                 )
 
     def reverse_unused(self) -> None:
@@ -265,8 +265,8 @@ class _Check:
         for source, g in zip(self.sources, self._reverse(self._all(), ones), strict=True):
             if g is not None and g.dtype is not self.inputs[source].dtype:
                 raise GradcheckError(
-                    f"gradcheck: expected a gradient of dtype {self.inputs[source].dtype} for input "
-                    f"{source}, got {g.dtype}"
+                    f"gradcheck: expected a gradient of dtype {self.inputs[source].dtype} for "
+                    f"input {source}, got {g.dtype}"
                 )
 
     def _all(self) -> list[int]:
@@ -307,7 +307,7 @@ def _real_numel(x: Tensor) -> int:
 
 
 def _as_real(x: Tensor) -> Tensor:
-    """The elements along one axis: of a complex tensor first the real parts, then the imaginary ones."""
+    """The elements along one axis; of complex ones the real parts, then the imaginary parts."""
     flat = x.detach().reshape(-1) if x.numel() else x.detach().reshape(0)
     return cat([flat.real, flat.imag]) if x.dtype.is_complex else flat
 

@@ -1,10 +1,10 @@
-"""Batching (vmap): a tensor that stands for one example of a batch, and the rules by which operators
-act on the whole batch at once.
+"""Batching (vmap): a tensor that stands for one example of a batch, so that an operator on it acts
+on the whole batch at once.
 
 A batched tensor wraps a *physical* one whose axis 0 is the batch, or which has none and is the same
-for every example. Its own spec is the example's and known to no plan, so dispatch hands each call to
-`interpret`. Rules see the physical tensors; nodes of the tape hang on the wrappers as on any tensor,
-so that a gradient taken inside is each example's own, and one taken outside that of the whole.
+for every example. Its own spec is the example's and known to no plan, so dispatch hands each call
+to `interpret`. Nodes of the tape hang on the wrappers as on any tensor, and on the physical tensors
+too: a gradient taken inside is each example's own, one taken outside that of the whole.
 
 An operator without a rule (`plugrad.batching.rules`) runs its body on wrapped tensors, or else runs
 once for each example.
@@ -59,7 +59,7 @@ class Frame:
             mode.frame, self.allocates = before
 
     def create(self, operator: Operator, params: tuple[Any, ...]) -> Any:
-        """An operator without tensors: the same for all examples, but for memory and random numbers."""
+        """Call an operator without tensors: memory and random numbers may be each example's own."""
         if operator.parameters[:2] == ("seed", "offset") and "shape" in operator.parameters:
             return self._draw(operator, params)
         if self.allocates and operator.name in ("full", "empty"):
@@ -119,13 +119,7 @@ class Batched:
         """Call an operator for the whole batch. This is the operand of the innermost vmap."""
         frame = self.frame
         if not frame.open:
-            raise UnsupportedError(
-                operator.name,
-                operator.tensors[0],
-                expected="a tensor of a vmap that is running",
-                got="one that a finished vmap left behind",
-                hint="return it from the mapped function",
-            )
+            raise _left_behind(operator.name)
         return _interpret(frame, operator, arguments, params)
 
     def alias(self: Any) -> Any:
@@ -158,6 +152,16 @@ def no_data(operator: str) -> UnsupportedError:
     )
 
 
+def _left_behind(operator: str) -> UnsupportedError:
+    return UnsupportedError(
+        operator,
+        "tensors",
+        expected="those of a vmap that is running",
+        got="one that a finished vmap left behind",
+        hint="return it from the mapped function",
+    )
+
+
 def wrapped(physical: Any, frame: Frame, batched: bool) -> Any:
     """A tensor that stands for each example of `physical`, or for `physical` in each example."""
     spec = physical.spec
@@ -179,6 +183,8 @@ def operand(value: Any, frame: Frame) -> Any:
     if type(value) is tuple:
         return tuple([operand(each, frame) for each in value])
     if getattr(value, "level", 0) == frame.level:
+        if value.frame is not frame:
+            raise _left_behind("vmap")
         return value.physical, value.batched
     return value, False
 
@@ -197,7 +203,7 @@ def followed_outside(value: Any) -> bool:
     return False
 
 
-# one call -------------------------------------------------------------------------------------------
+# one call -----------------------------------------------------------------------------------------
 
 
 def _interpret(
@@ -211,6 +217,7 @@ def _interpret(
     if operator.writes:
         return _write(frame, operator, arguments, operands, params, tracked)
     rule = None if tracked and _dissolves(operator) else _rule_of(operator, operands)
+    out: Any
     if rule is None:
         out = _run_body(frame, operator, arguments, params)
         if not (tracked and operator.pulls):
@@ -330,7 +337,8 @@ def _refuse_leaf(operator: Operator, target: Any) -> None:
     node = target.node if target.origin is None else target.origin.base.node
     if type(node) is Leaf:
         raise InPlaceError(
-            f"{operator.name}: a leaf that requires grad cannot be written in place; write to a clone()"
+            f"{operator.name}: a leaf that requires grad cannot be written in place; "
+            "write to a clone()"
         )
 
 

@@ -1,9 +1,9 @@
 """How operators act on a whole batch: one table by family, one by name.
 
-A rule is `rule(size, operator, operands, params)`. Each operand is a pair (tensor, whether its axis 0
-is the batch), or a tuple of such pairs; the results all have the batch axis in front. An operator's own rule,
-`operator.batching`, goes before both tables. Rules are called with checked and promoted operands, at least one
-of which is batched.
+A rule is `rule(size, operator, operands, params)`. Each operand is a pair (tensor, whether its axis
+0 is the batch), or a tuple of such pairs; the results all have the batch axis in front. An
+operator's own rule, `operator.batching`, goes before both tables. Rules are called with checked and
+promoted operands, at least one of which is batched.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from plugrad.shapes import contiguous_strides, numel
 Rule = Callable[..., Any]
 Operand = tuple[Any, bool]
 
-# operands -------------------------------------------------------------------------------------------
+# operands -----------------------------------------------------------------------------------------
 
 
 def _is_pair(operand: Any) -> bool:
@@ -44,7 +44,7 @@ def values(operands: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def with_batch(operand: Any, size: int) -> Any:
-    """The tensor, or tuple of tensors, with the batch axis in front, repeated without a copy if it had none."""
+    """The tensor (or tuple of them) with the batch axis, repeated without a copy if it had none."""
     if not _is_pair(operand):
         return tuple([with_batch(each, size) for each in operand])
     value, batched = operand
@@ -77,7 +77,7 @@ def move_axis(value: Any, source: int, target: int) -> Any:
     return permute(value, tuple(order))
 
 
-# rules of families ----------------------------------------------------------------------------------
+# rules of families --------------------------------------------------------------------------------
 
 
 def through(size, operator, operands, params):
@@ -86,7 +86,7 @@ def through(size, operator, operands, params):
 
 
 def elementwise(size, operator, operands, params):
-    """Examples broadcast among themselves; in place the target, which has the batch axis, is the largest."""
+    """Examples broadcast among themselves; in place the target is the largest."""
     ndim = max([rank(each) for each in operands if each[0] is not None])
     return dispatch(operator, tuple([aligned(each, ndim) for each in operands]), params)
 
@@ -94,7 +94,7 @@ def elementwise(size, operator, operands, params):
 def along(size, operator, operands, params):
     """The parameter `dim` names one axis, or several; all operands get the batch axis."""
     place = operator.parameters.index("dim")
-    dim = params[place]
+    dim: Any = params[place]
     tensors = tuple([with_batch(each, size) for each in operands])
     number = type(dim) is int and len(tensors[0].spec.shape) == 1
     if number:  # it counts as a vector of one
@@ -103,7 +103,9 @@ def along(size, operator, operands, params):
     out = dispatch(operator, tensors, (*params[:place], shifted, *params[place + 1 :]))
     if not number:
         return out
-    return tuple([view(each, (size,)) for each in out]) if type(out) is tuple else view(out, (size,))
+    return (
+        tuple([view(each, (size,)) for each in out]) if type(out) is tuple else view(out, (size,))
+    )
 
 
 def position(size, operator, operands, params):
@@ -150,7 +152,7 @@ def _stack(tensors):
     return cat(tuple([reshape(each, (1, *each.spec.shape)) for each in tensors]), 0)
 
 
-# views ----------------------------------------------------------------------------------------------
+# views --------------------------------------------------------------------------------------------
 
 
 def _physical_steps(operator, params, size, shape, batch_stride):
@@ -175,7 +177,11 @@ def _physical_steps(operator, params, size, shape, batch_stride):
     if name in ("slice_dim", "select", "unfold"):
         dim, *rest = params
         if not shape:  # only unfold takes a number, as a vector of one
-            return [(operators["view"], ((size, 1),)), (operator, (1, *rest)), (select.operator, (1, 0))]
+            return [
+                (operators["view"], ((size, 1),)),
+                (operator, (1, *rest)),
+                (select.operator, (1, 0)),
+            ]
         return [(operator, (dim % ndim + 1, *rest))]
     return [(operator, params)]  # windows and the complex views count axes from the end
 
@@ -217,7 +223,7 @@ def _follow(x, steps):
     return x
 
 
-# joining --------------------------------------------------------------------------------------------
+# joining ------------------------------------------------------------------------------------------
 
 
 def join(size, operator, operands, params):
@@ -236,7 +242,7 @@ def flip(size, operator, operands, params):
     return dispatch(operator, values(operands), (tuple([dim + 1 for dim in params[0]]),))
 
 
-# products -------------------------------------------------------------------------------------------
+# products -----------------------------------------------------------------------------------------
 
 
 def product(size, operator, operands, params):
@@ -276,7 +282,7 @@ def linear(size, operator, operands, params):
 
 
 def merge(size, operator, operands, params):
-    """The examples are themselves batches of images: all become one, if the weights are the same for all."""
+    """Examples are batches of images: all become one, if the weights are the same for all."""
     count = IMAGES[operator.name]
     images, weights = operands[:count], operands[count:]
     if any([batched for _, batched in weights]):
@@ -305,7 +311,7 @@ IMAGES = {
 }
 
 
-# indexing -------------------------------------------------------------------------------------------
+# indexing -----------------------------------------------------------------------------------------
 
 
 def pick(size, operator, operands, params):
@@ -361,7 +367,7 @@ def _numbers(x, size, ndim):
 
 
 def slices(size, operator, operands, params):
-    """index_select and its like: with the same positions for all, the axis stands one further back."""
+    """index_select and its like: with one choice for all, the axis stands one further back."""
     x, index, *sources = operands
     if index[1]:
         return each_example(size, operator, operands, params)
@@ -371,8 +377,7 @@ def slices(size, operator, operands, params):
 
 def rows(size, operator, operands, params):
     """embedding: with one table for all, only the positions are more."""
-    weight, index = operands
-    if weight[1]:
+    if operands[0][1]:
         return each_example(size, operator, operands, params)
     return dispatch(operator, values(operands), params)
 

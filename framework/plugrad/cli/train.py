@@ -17,7 +17,8 @@ from plugrad.errors import ArgumentError
 from plugrad.training import EpochResult, Run, Settings, Training, class_scores
 from plugrad.training.models import CLASSES
 
-# The digits' matrices are too small to share: with two threads of BLAS an epoch takes as long as with
+# The digits' matrices are too small to share: with two threads of BLAS an epoch takes as long as
+# with
 # one, and four times as long where another program wants the second core. With one, the number of
 # cores also has no say in the last bit. Read when the backend loads, which is after this is set.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

@@ -1,5 +1,5 @@
-"""Gradients as functions. Inside, the inputs are fresh: leaves where nobody else follows them, else new nodes behind their
-own. A result stays in the graph only if something from outside is in it.
+"""Gradients as functions. Inside, the inputs are fresh: leaves where nobody else follows them, else
+new nodes behind their own. A result stays in the graph only if something from outside is in it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Argnums = int | Sequence[int]
 
 
 def grad(func: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
-    """The gradient of a function that returns a number (and, with `has_aux`, anything else beside it).
+    """The gradient of a function that returns a number (with `has_aux`, anything else beside it).
 
     With several `argnums` a tuple of gradients; of an argument that is a tree a tree of them.
     """
@@ -67,8 +67,9 @@ def grad_and_value(func: Function, argnums: Argnums = 0, has_aux: bool = False) 
 def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """What `func` returns, and the function that turns a cotangent of it into those of the primals.
 
-    That function may be called many times. It takes the cotangent in the structure of the result, and returns
-    a tuple with one entry per primal. With `has_aux` a third entry: what else `func` returned.
+    That function may be called many times. It takes the cotangent in the structure of the result,
+    and returns a tuple with one entry per primal. With `has_aux` a third entry: what else `func`
+    returned.
     """
     traced = _Trace("vjp", primals)
     with enable_grad():
@@ -194,13 +195,13 @@ class _Trace:
         return trees.rebuilt(self._given, zeros_for)
 
     def cut(self, tensor: Any) -> Any:
-        """A result as the caller sees it: outside the graph, unless something else is followed in it."""
+        """A result as the caller sees it: outside the graph, unless something else is in it."""
         if not isinstance(tensor, Value) or node_of(tensor) is None:
             return tensor
         return tensor if mode.grad and self._is_followed(tensor) else _without_node(tensor)
 
     def _is_followed(self, tensor: Any) -> bool:
-        """Whether a leaf that is not one of these inputs, at this level or further out, is in the graph."""
+        """Whether a leaf other than these inputs, at this level or further out, is in the graph."""
         stack = [node for node in [node_of(tensor)] if node is not None]
         seen: set[Node] = set()
         while stack:
@@ -241,7 +242,10 @@ def _split(returned: Any, has_aux: bool, operator: str) -> tuple[Any, Any]:
         return returned, None
     if not isinstance(returned, tuple) or len(returned) != 2:
         raise ArgumentError(
-            operator, "func", expected="a pair (value, aux), as has_aux says", got=type(returned).__name__
+            operator,
+            "func",
+            expected="a pair (value, aux), as has_aux says",
+            got=type(returned).__name__,
         )
     return returned
 

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, final
 
 from plugrad import shapes
-from plugrad.batching import Batched, Frame, no_data, wrapped
+from plugrad.batching import Batched, Frame, no_data, operand, wrapped
 from plugrad.batching.rules import move_axis
 from plugrad.errors import ArgumentError, AutogradError, ShapeError
 from plugrad.func import trees
@@ -94,8 +94,8 @@ def vmap(
 
     `in_dims` names that axis for each argument, or for each tensor inside it: an int, or `None`
     for what is the same for every example. Keyword arguments are mapped over axis 0. `out_dims`
-    says where the axis goes in the results. `randomness`: whether random numbers are an "error", the
-    "same" or "different" for the examples. `chunk_size` bounds how many examples are held at once.
+    says where the axis goes in the results. `randomness`: whether random numbers are an "error",
+    the "same" or "different" for the examples. `chunk_size` bounds how many examples run at once.
     """
     if randomness not in ("error", "different", "same"):
         raise ArgumentError(
@@ -157,7 +157,10 @@ def _size(tensors: list[Any], dims: list[Any]) -> int:
         shape = tensor.spec.shape
         if not shape:
             raise ShapeError(
-                "vmap", f"leaf {position}", expected="a tensor with axes, as in_dims names one", got=shape
+                "vmap",
+                f"leaf {position}",
+                expected="a tensor with axes, as in_dims names one",
+                got=shape,
             )
         sizes[position] = shape[shapes.normalize_dim(dim, len(shape), "vmap", "in_dims")]
     if not sizes:
@@ -211,8 +214,7 @@ def _lowered(result: Any, dim: int | None, frame: Frame) -> Any:
         raise ArgumentError(
             "vmap", "func", expected="a function that returns tensors", got=type(result).__name__
         )
-    mine = isinstance(result, BatchedTensor) and result.frame is frame
-    physical, batched = (result.physical, result.batched) if mine else (result, False)
+    physical, batched = operand(result, frame)
     if dim is None:
         if batched:
             raise ArgumentError(

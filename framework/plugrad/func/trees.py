@@ -32,9 +32,9 @@ def rebuilt(tree: Any, values: list[Any]) -> Any:
 
 
 def spread(prefix: Any, tree: Any) -> list[Any] | None:
-    """For each leaf of `tree` the leaf of `prefix` that stands at its place or above it; `None` if they do not fit.
+    """For each leaf of `tree` the leaf of `prefix` that stands at its place or above it.
 
-    A tuple and a list fit each other.
+    `None` if they do not fit. A tuple and a list fit each other.
     """
     if isinstance(prefix, dict):
         if not isinstance(tree, dict) or prefix.keys() != tree.keys():

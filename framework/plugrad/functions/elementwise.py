@@ -26,6 +26,23 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     return elementwise.sub(input, other if alpha == 1 else mul(other, alpha))
 
 
+def add_(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """`add`, in place."""
+    return elementwise.add_(input, other if alpha == 1 else mul(other, alpha))
+
+
+def sub_(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """`sub`, in place."""
+    return elementwise.sub_(input, other if alpha == 1 else mul(other, alpha))
+
+
+def div_(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """`div`, in place."""
+    if rounding_mode is None:
+        return elementwise.div_(input, other)
+    return creation.copy_(input, div(input, other, rounding_mode=rounding_mode))
+
+
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """The quotient: true, or rounded towards 0 ("trunc") or down ("floor")."""
     if rounding_mode is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from plugrad.errors import DtypeError
 from plugrad.families import composite, elementwise
 from plugrad.ops.comparison import where
 from plugrad.ops.elementwise import ORDERED, erf, exp, log, maximum, sigmoid, tanh
@@ -89,7 +90,18 @@ def gelu_tanh_backward(g, x, /):
     return g * ((1 + t) * 0.5 + x * 0.5 * slope)
 
 
-@composite(lambda x: x)
+def _floating_spec(operator):
+    def rule(x):
+        if not x.dtype.is_floating_point:
+            raise DtypeError(
+                operator, "input", expected="a floating dtype", got=x.dtype, hint="cast it"
+            )
+        return x
+
+    return rule
+
+
+@composite(_floating_spec("softmax"))
 def softmax(x, /, dim):
     """`exp(x)` over its sum along an axis."""
     raised = exp(x - _largest(x, dim))
@@ -106,7 +118,7 @@ def softmax_backward(g, out, /, dim):
     return weighted - out * sum_over(weighted, dim, True)
 
 
-@composite(lambda x: x)
+@composite(_floating_spec("log_softmax"))
 def log_softmax(x, /, dim):
     """The logarithm of softmax, without forming it."""
     shifted = x - _largest(x, dim)
@@ -124,4 +136,4 @@ def log_softmax_backward(g, out, /, dim):
 
 def _largest(x, dim):
     # A shift changes nothing in the result, so it is taken as a constant.
-    return amax(x.detach(), dim, True)
+    return amax(x.detach(), dim, True) if x.numel() else 0

@@ -166,6 +166,8 @@ def _with_axis(x, axis):
 def mse_loss(x, target, /, reduction):
     """The squared difference, element by element; operands broadcast."""
     distance = x - target
+    if distance.dtype.is_complex:
+        raise DtypeError("mse_loss", "input", expected="a floating dtype", got=distance.dtype)
     return reduce_loss(distance * distance, reduction, "mse_loss")
 
 

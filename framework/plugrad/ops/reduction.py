@@ -121,7 +121,9 @@ def cumsum(x, /, dim):
     """Running sum along an axis; integers are summed as int64."""
 
 
-cumsum.vjp(x=lambda g, dim: flip(cumsum(flip(g, (dim,)), dim), (dim,)))
+cumsum.vjp(
+    x=lambda g, dim: flip(cumsum(flip(g, (dim,)), dim), (dim,)) if g.ndim else g
+)
 
 
 @composite()

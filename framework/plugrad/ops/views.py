@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from plugrad import geometry, shapes
 from plugrad.dispatch import dispatch, operators
-from plugrad.dtypes import int64
+from plugrad.dtypes import float32, float64, int64
 from plugrad.errors import DtypeError
 from plugrad.families import composite
 from plugrad.families import view as view_operator
@@ -137,7 +137,13 @@ def view_as_real(x, /):
 view_as_real.vjp(x=lambda g: view_as_complex(clone(g)))
 
 
-@view_operator(_complex_geometry, dtype=lambda dtype: dtype.to_complex())
+def _complex_dtype(dtype):
+    if dtype not in (float32, float64):
+        raise DtypeError("view_as_complex", "input", expected="float32 or float64", got=dtype)
+    return dtype.to_complex()
+
+
+@view_operator(_complex_geometry, dtype=_complex_dtype)
 def view_as_complex(x, /):
     """A real tensor, whose last axis holds real and imaginary part, as a complex one."""
 

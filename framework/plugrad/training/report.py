@@ -46,7 +46,7 @@ def metrics_csv(history: Sequence[EpochResult]) -> str:
 
 
 def draw_learning_curve(history: Sequence[EpochResult], file: Path) -> None:
-    """Loss and error of both sets over the epochs, as PNG. Raises ImportError without matplotlib."""
+    """Loss and error of both sets over the epochs, as PNG; ImportError without matplotlib."""
     from matplotlib.figure import Figure
 
     epochs = [result.epoch for result in history]
@@ -59,5 +59,6 @@ def draw_learning_curve(history: Sequence[EpochResult], file: Path) -> None:
     for axes, what in ((losses, "cross entropy"), (errors, "errors, %")):
         axes.set(xlabel="epoch", ylabel=what, yscale="log" if axes is losses else "linear")
         axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend()
     figure.savefig(file, format="png", dpi=120)

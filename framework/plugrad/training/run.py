@@ -60,7 +60,7 @@ class Run:
         training = Training(settings, device)
         try:
             training.load_state_dict(state)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(
                 path, f"does not fit: {error}", hint="train without --resume"
             ) from error

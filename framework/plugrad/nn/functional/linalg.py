@@ -6,10 +6,15 @@ from collections.abc import Sequence
 
 from plugrad.errors import ShapeError
 from plugrad.functions.reduction import norm
+from plugrad.ops import linalg
 from plugrad.ops.elementwise import clamp_min
-from plugrad.ops.linalg import linear as linear
 from plugrad.ops.linalg import matmul
 from plugrad.tensor import Tensor
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`input @ weight.T + bias`; `weight` is (out_features, in_features)."""
+    return linalg.linear(input, weight, bias)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
