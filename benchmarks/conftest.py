@@ -1,20 +1,21 @@
 """Benchmarks against PyTorch: both sides in one process, one thread each, in alternating rounds.
 
-A figure is the median over rounds of (our time / their time), so that a machine whose speed drifts does
-not change it. Nothing here fails for being slow; the ratios are printed, and kept in the JSON file that
-`--benchmark-json` writes.
+A figure is the median over rounds of (our time / their time), so that a machine whose speed drifts
+does not change it. Nothing here fails for being slow; the ratios are printed, and kept in the JSON
+file that `--benchmark-json` writes.
 """
+
+# ruff: noqa: E402 - NumPy and PyTorch read the number of threads when they are imported
 
 from __future__ import annotations
 
 import os
 
-# Before NumPy or PyTorch start their threads.
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -27,10 +28,9 @@ _ratios: list[tuple[str, str, float, float, float, float]] = []
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
+def one_thread() -> None:
     """PyTorch on one thread, as NumPy's BLAS is by its environment variable."""
     torch.set_num_threads(1)
-    yield
 
 
 @pytest.fixture
@@ -67,10 +67,10 @@ def versus(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., floa
             ours_us=statistics.median(mine) * 1e6,
             theirs_us=statistics.median(times) * 1e6,
         )
+        info = benchmark.extra_info
         _ratios.append(
-            (request.node.name, against, benchmark.extra_info["ours_us"],
-             benchmark.extra_info["theirs_us"], ratio, high - low)
-        )  # fmt: skip
+            (request.node.name, against, info["ours_us"], info["theirs_us"], ratio, high - low)
+        )
         return ratio
 
     return run
@@ -80,7 +80,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """The table of ratios."""
     if not _ratios:
         return
-    terminalreporter.section("plugrad against others: median time ratio (below 1: plugrad is faster)")
+    terminalreporter.section(
+        "median ratio of times, plugrad to the other: below 1 plugrad is faster"
+    )
     terminalreporter.write_line(
         f"{'benchmark':44} {'against':10} {'plugrad':>10} {'other':>10} {'ratio':>7} {'spread':>7}"
     )

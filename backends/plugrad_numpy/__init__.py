@@ -1,7 +1,7 @@
 """The reference backend: NumPy arrays, one kernel a line where NumPy has the function.
 
-A kernel's result may lie in memory in any order: NumPy keeps the operands' order, which is fastest, and the frontend
-asks `array_flatten` once somebody wants to know.
+A kernel's result may lie in memory in any order: NumPy keeps the operands' order, which is fastest,
+and the frontend asks `array_flatten` once somebody wants to know.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from plugrad import dtypes
@@ -56,7 +55,9 @@ def device_count() -> int:
 
 
 @kernel
-def array_from_host(data: memoryview, dtype: DType, shape: tuple[int, ...], index: int | None) -> Any:
+def array_from_host(
+    data: memoryview, dtype: DType, shape: tuple[int, ...], index: int | None
+) -> Any:
     """A writable copy."""
     return np.frombuffer(data, dtype=NATIVE[dtype]).reshape(shape).copy()
 
@@ -88,7 +89,9 @@ def array_view(
 
 @kernel
 def array_adopt(value: Any, index: int | None) -> Any:
-    """NumPy arrays and scalars as they are (a copy where they are read-only or of foreign byte order); other buffers shared."""
+    """NumPy arrays and scalars as they are, a copy where they are read-only or of foreign byte
+    order; other buffers shared.
+    """
     if isinstance(value, np.generic):
         value = np.asarray(value)
     elif not isinstance(value, np.ndarray):
@@ -121,6 +124,3 @@ def array_to_numpy(array: Any) -> Any:
 def synchronize(index: int | None) -> bool:
     """Kernels have finished when they return."""
     return True
-
-
-_ = ml_dtypes

@@ -1,4 +1,6 @@
-"""What every kernel module needs: dtypes both ways, IEEE arithmetic without warnings, half precision done in single."""
+"""What every kernel module needs: dtypes both ways, IEEE arithmetic without warnings, half
+precision done in single.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,8 @@ _HALF_CHARS = "".join(native.char for native in HALVES)
 class _Quiet(threading.local):
     """A context per thread in which NumPy does not warn of infinities and NaNs: they are results.
 
-    Entering `np.errstate` at each call would cost more than a small addition; running a ufunc in a prepared context
-    costs next to nothing, and leaves the user's own settings alone.
+    Entering `np.errstate` at each call would cost more than a small addition; running a ufunc in a
+    prepared context costs next to nothing, and leaves the user's own settings alone.
     """
 
     def __init__(self) -> None:
@@ -51,14 +53,18 @@ def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compute half-precision operands in float32 and round once: sums of halves lose nothing on the way."""
+    """Compute half-precision operands in float32 and round once: sums of halves lose nothing on the
+    way.
+    """
 
     @wraps(function)
     def run(x: Any, *rest: Any) -> Any:
         if x.dtype.char not in _HALF_CHARS:
             return function(x, *rest)
         wide = [
-            each.astype(np.float32) if isinstance(each, np.ndarray | np.generic) and each.dtype == x.dtype else each
+            each.astype(np.float32)
+            if isinstance(each, np.ndarray | np.generic) and each.dtype == x.dtype
+            else each
             for each in (x, *rest)
         ]
         with np.errstate(all="ignore"):

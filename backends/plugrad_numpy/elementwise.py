@@ -10,8 +10,6 @@ from plugrad.hooks import kernel
 from plugrad_numpy import special
 from plugrad_numpy.arrays import HALVES, ieee, quietly
 
-# ruff: noqa: A001 - kernels have their operators' names
-
 
 @kernel
 def add(x, y):

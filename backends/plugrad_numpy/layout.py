@@ -8,12 +8,16 @@ so a network stays in it from end to end.
 from __future__ import annotations
 
 import threading
+from functools import lru_cache
+from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Sizes = tuple[int, ...]
+Index = tuple[Any, ...]
 
 _TILE = 512  # columns of a tile
 _MARGIN = 16  # columns of slack, so that a tile's rows do not fall into one set of the cache
@@ -77,3 +81,25 @@ def scratch(shape: tuple[int, ...], dtype: np.dtype[Any], use: str) -> Array:
             return np.empty(shape, dtype)
         kept = _memory.kept[use] = np.empty(size, np.uint8)
     return kept[:size].view(dtype).reshape(shape)
+
+
+@lru_cache(maxsize=512)
+def seen_by_taps(
+    sizes: Sizes, out: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
+) -> tuple[tuple[Sizes, Index, Index], ...]:
+    """For each tap of the kernel: the tap, the windows that see an element of the input with it,
+    and the elements that they see, as indices into (C, *out, N) and (C, *sizes, N).
+    """
+    found: list[tuple[Sizes, Index, Index]] = []
+    for tap in product(*map(range, kernel)):
+        within: list[slice] = []
+        seen: list[slice] = []
+        for at, size, count, s, p, d in zip(tap, sizes, out, stride, padding, dilation):
+            origin = at * d - p
+            low = min(count, max(0, -(origin // s)))
+            high = max(low, min(count, (size - 1 - origin) // s + 1))
+            start = origin + low * s
+            within.append(slice(low, high))
+            seen.append(slice(start, start + (high - low) * s, s))
+        found.append((tap, (slice(None), *within), (slice(None), *seen)))
+    return tuple(found)

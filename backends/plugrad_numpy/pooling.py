@@ -5,8 +5,6 @@ the windows that do not.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from itertools import product
 from math import prod
 from typing import Any
 
@@ -15,33 +13,14 @@ import numpy as np
 from plugrad.geometry import window_count
 from plugrad.hooks import kernel
 from plugrad_numpy.arrays import in_single, quietly
-from plugrad_numpy.layout import Array, batch_first, batch_last
-
-Sizes = tuple[int, ...]
-Index = tuple[Any, ...]
+from plugrad_numpy.layout import Array, Sizes, batch_first, batch_last, seen_by_taps
 
 
-@lru_cache(maxsize=512)
-def _taps(
+def _outputs(
     sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
-) -> tuple[Sizes, tuple[tuple[Index, Index], ...]]:
-    """The output's sizes, and for each tap two indices, into output and input (C, *spatial, N)."""
-    out = tuple(
-        map(window_count, sizes, kernel, stride, padding, dilation, (ceil_mode,) * len(sizes))
-    )
-    found: list[tuple[Index, Index]] = []
-    for tap in product(*map(range, kernel)):
-        within: list[slice] = []
-        seen: list[slice] = []
-        for at, size, count, s, p, d in zip(tap, sizes, out, stride, padding, dilation):
-            origin = at * d - p
-            low = min(count, max(0, -(origin // s)))
-            high = max(low, min(count, (size - 1 - origin) // s + 1))
-            start = origin + low * s
-            within.append(slice(low, high))
-            seen.append(slice(start, start + (high - low) * s, s))
-        found.append(((slice(None), *within), (slice(None), *seen)))
-    return out, tuple(found)
+) -> Sizes:
+    axes = zip(sizes, kernel, stride, padding, dilation, strict=True)
+    return tuple([window_count(*axis, ceil_mode) for axis in axes])
 
 
 @kernel
@@ -49,9 +28,10 @@ def _taps(
 def max_pool(x, kernel, stride, padding, dilation, ceil_mode):
     x = batch_last(x)
     sizes = x.shape[1:-1]
-    out, taps = _taps(sizes, kernel, stride, padding, dilation, ceil_mode)
+    out = _outputs(sizes, kernel, stride, padding, dilation, ceil_mode)
+    taps = seen_by_taps(sizes, out, kernel, stride, padding, dilation)
     values = np.full((len(x), *out, x.shape[-1]), _lowest(x.dtype), x.dtype)
-    for within, seen in taps:
+    for _, within, seen in taps:
         piece = values[within]
         np.maximum(piece, x[seen], out=piece)
     return batch_first(values), batch_first(
@@ -75,11 +55,11 @@ def _positions(
     sizes, out = x.shape[1:-1], values.shape[1:-1]
     # Going backwards, how many taps on the first one lies that sees the largest element.
     chosen = np.zeros(values.shape, np.min_scalar_type(len(taps)))
-    for within, seen in reversed(taps):
+    for _, within, seen in reversed(taps):
         chosen += 1
         chosen[within] *= (x[seen] != values[within]).view(np.uint8)
     if chosen.max(initial=0) == len(taps):  # nothing equals a NaN: the last one was it
-        for number, (within, seen) in enumerate(taps):
+        for number, (_, within, seen) in enumerate(taps):
             np.copyto(chosen[within], number, where=np.isnan(x[seen]))
     table = np.zeros((), np.int64)
     base = np.zeros((), np.int64)
@@ -110,9 +90,11 @@ def max_pool_backward(g, indices, input_size):
 @quietly
 def avg_pool(x, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
     x = batch_last(x)
-    out, taps = _taps(x.shape[1:-1], kernel, stride, padding, (1,) * len(kernel), ceil_mode)
+    dense = (1,) * len(kernel)
+    out = _outputs(x.shape[1:-1], kernel, stride, padding, dense, ceil_mode)
+    taps = seen_by_taps(x.shape[1:-1], out, kernel, stride, padding, dense)
     total = np.zeros((len(x), *out, x.shape[-1]), x.dtype)
-    for within, seen in taps:
+    for _, within, seen in taps:
         total[within] += x[seen]
     total /= divisor or _counts(
         x.shape[1:-1], out, kernel, stride, padding, ceil_mode, count_include_pad, x.dtype
@@ -127,13 +109,14 @@ def avg_pool_backward(
     g, input_size, kernel, stride, padding, ceil_mode, count_include_pad, divisor
 ):
     g = batch_last(g)
-    out, taps = _taps(input_size, kernel, stride, padding, (1,) * len(kernel), ceil_mode)
+    out = g.shape[1:-1]
+    taps = seen_by_taps(input_size, out, kernel, stride, padding, (1,) * len(kernel))
     share = g / (
         divisor
         or _counts(input_size, out, kernel, stride, padding, ceil_mode, count_include_pad, g.dtype)
     )
     x = np.zeros((len(g), *input_size, g.shape[-1]), g.dtype)
-    for within, seen in taps:
+    for _, within, seen in taps:
         x[seen] += share[within]
     return batch_first(x)
 

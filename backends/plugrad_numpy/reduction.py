@@ -7,8 +7,6 @@ import numpy as np
 from plugrad.hooks import kernel
 from plugrad_numpy.arrays import ieee, in_single, quietly
 
-# ruff: noqa: A001 - kernels have their operators' names
-
 
 @kernel
 @in_single

@@ -135,5 +135,12 @@ def to_tensors(arrays: Arrays, device: str) -> tuple[Any, ...]:
 
 
 def to_numpy(value: Any) -> Any:
-    """A copy of a tensor's elements."""
+    """A copy of a tensor's elements; raises if the backend's array is not what the tensor's spec says."""
+    describe = plugrad.backends.backend(value.device.type).service("array_spec")
+    shape, dtype = describe(value.native())
+    if (tuple(shape), dtype) != (value.spec.shape, value.dtype):
+        raise AssertionError(
+            f"array and spec differ: the backend's array has shape {tuple(shape)} and dtype {dtype}, "
+            f"the spec says {value.spec.shape} and {value.dtype}"
+        )
     return np.array(value.detach().numpy())

@@ -76,10 +76,12 @@ def test_another_dtype_is_caught(sabotage: Any) -> None:
         return np.exp(x.astype(np.float64))
 
     sabotage(exp)
-    with pytest.raises(AssertionError, match="dtype float64, expected float32"):
+    with pytest.raises(AssertionError, match="array and spec differ"):
         check_values("exp-float32-rows")
     with pytest.raises(AssertionError, match="array and spec differ"):
-        test_spec.test_result_has_the_spec_that_was_promised(row_named("exp-float32-rows"), "numpy")
+        test_spec.test_result_has_the_spec_that_is_promised_and_inferred(
+            row_named("exp-float32-rows"), "numpy"
+        )
 
 
 def test_kept_axis_that_should_have_gone_is_caught(sabotage: Any) -> None:
@@ -87,7 +89,7 @@ def test_kept_axis_that_should_have_gone_is_caught(sabotage: Any) -> None:
         return np.sum(x, axis=dim, keepdims=True)
 
     sabotage(sum)
-    with pytest.raises(AssertionError, match=r"shape \(3, 1\), expected \(3,\)"):
+    with pytest.raises(AssertionError, match="array and spec differ"):
         check_values("sum-float32-rows")
 
 
@@ -286,7 +288,7 @@ def pytest_in(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_kit_runs_from_an_empty_folder_and_says_who_answered(tmp_path: Path) -> None:
-    options = ("--pyargs", "plugrad_conformance", "--backend", "numpy", "-k", "tanh-float32")
+    options = ("--pyargs", "plugrad_conformance", "--backend", "numpy", "-k", "cumsum-float32")
     done = pytest_in(tmp_path, *options)
     assert done.returncode == 0, done.stdout
     assert "plugrad conformance, numpy: 5 rows: 5 native" in done.stdout

@@ -1,8 +1,9 @@
 """The gate: one PluginManager per backend, every operator resolved once, then called directly.
 
-A pluggy call costs 2-4 µs, a resolved kernel 0.1 µs. So pluggy registers, orders, validates and wraps, and the chain of
-kernels of one operator is compiled to a callable on first use. Where a wrapper or a monitor is present the compiled
-callable is the real hook call. The order: overrides, the backend, what it builds on, the operator's body.
+A pluggy call costs 2-4 µs, a resolved kernel 0.1 µs. So pluggy registers, orders, validates and
+wraps, and the chain of kernels of one operator is compiled to a callable on first use. Where a
+wrapper or a monitor is present the compiled callable is the real hook call. The order: overrides,
+the backend, what it builds on, the operator's body.
 """
 
 from __future__ import annotations
@@ -96,7 +97,9 @@ class Backend:
         for watcher in watchers:
             watcher()
 
-    def monitor(self, before: Callable[..., None], after: Callable[..., None]) -> Callable[[], None]:
+    def monitor(
+        self, before: Callable[..., None], after: Callable[..., None]
+    ) -> Callable[[], None]:
         """Have pluggy call `before` and `after` around every hook call; returns the undoing."""
         pair = before, after
         if not self._monitors:
@@ -171,7 +174,9 @@ class Backend:
 
     def device_of(self, array: Any) -> Device:
         """The device that holds a native array."""
-        return Device(self.name, self.service("array_index")(array) if self.manifest.numbered else None)
+        return Device(
+            self.name, self.service("array_index")(array) if self.manifest.numbered else None
+        )
 
     def canonical(self, device: Device) -> Device:
         """The device with its index, if this backend numbers its devices and has that one."""
@@ -276,7 +281,9 @@ def resolve_device(device: str | Device | None) -> Device:
 
 
 def declare_operator(function: Kernel, body: Callable[[Backend], Kernel] | None) -> tuple[str, ...]:
-    """Make a contract known to every backend, with the fallback that a body gives; returns its parameters."""
+    """Make a contract known to every backend, with the fallback that a body gives; returns its
+    parameters.
+    """
     parameters = contracts.declare(function)
     if body is not None:
         _bodies[function.__name__] = body

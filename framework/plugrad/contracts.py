@@ -27,7 +27,9 @@ _ANY_HOOK: pluggy.PluginManager = pluggy.PluginManager(PROJECT)
 
 
 def names_of(function: Kernel) -> tuple[str, ...]:
-    """The parameters' names of a plain function; reading them off its code takes a fiftieth of `inspect`'s time."""
+    """The parameters' names of a plain function; reading them off its code takes a fiftieth of
+    `inspect`'s time.
+    """
     code = function.__code__
     return code.co_varnames[: code.co_argcount]
 

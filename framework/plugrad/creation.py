@@ -45,7 +45,9 @@ def tensor(
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: DeviceLike = None) -> Tensor:
-    """The data as a tensor: a tensor as it is, an array shared where its memory can be, else a copy."""
+    """The data as a tensor: a tensor as it is, an array shared where its memory can be, else a
+    copy.
+    """
     if isinstance(data, Value):
         return _moved(data, dtype, device)
     made = _adopt(data, device)
@@ -102,14 +104,18 @@ def zeros(
     *size: Any, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False
 ) -> Tensor:
     """Every element 0."""
-    return full(sizes_of("zeros", size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return full(
+        sizes_of("zeros", size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad
+    )
 
 
 def ones(
     *size: Any, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False
 ) -> Tensor:
     """Every element 1."""
-    return full(sizes_of("ones", size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return full(
+        sizes_of("ones", size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad
+    )
 
 
 def empty(

@@ -1,8 +1,8 @@
 """Device: the name of a backend with, where it has several devices, an index.
 
-`numpy`, `numba`, `cuda:0`. `cpu` is an alias for the default CPU backend. `meta` holds no data: shapes and dtypes
-only. Which device new tensors get: the innermost `with device(...):`, else `set_default_device`, else the environment
-variable `PLUGRAD_BACKEND`, else `numpy`.
+`numpy`, `numba`, `cuda:0`. `cpu` is an alias for the default CPU backend. `meta` holds no data:
+shapes and dtypes only. Which device new tensors get: the innermost `with device(...):`, else
+`set_default_device`, else the environment variable `PLUGRAD_BACKEND`, else `numpy`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from plugrad.errors import ArgumentError
 
 REFERENCE = "numpy"
 META = "meta"
-# Types whose devices are numbered and whose memory the host does not see: never what `cpu` stands for.
+# Types whose devices are numbered and whose memory the host does not see: never what `cpu` stands
+# for.
 ACCELERATORS = frozenset({"cuda", META})
 
 

@@ -29,7 +29,7 @@ INSTALL_HINTS = {
 @final
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A name under which some distribution, or the running program, offers a backend or a plugin."""
+    """A name under which a distribution, or the running program, offers a backend or plugin."""
 
     name: str
     distribution: str
@@ -93,9 +93,7 @@ def find(name: str) -> Offer:
         raise UnknownBackendError(name, f"not installed; there are {', '.join(names())}", hint=hint)
     if len(offers) > 1:
         rivals = " and ".join(f"{o.distribution} {o.version}" for o in offers)
-        raise PluginError(
-            name, f"{rivals} both offer this name", hint="uninstall one of the two"
-        )
+        raise PluginError(name, f"{rivals} both offer this name", hint="uninstall one of the two")
     return offers[0]
 
 
@@ -106,7 +104,8 @@ def blocked() -> frozenset[str]:
 
 @cache
 def _installed() -> dict[str, list[Offer]]:
-    # Importing it takes as long as the rest of plugrad, and `import plugrad` alone has no use for it.
+    # Importing it takes as long as the rest of plugrad, and `import plugrad` alone has no use for
+    # it.
     from importlib.metadata import entry_points
 
     found: dict[str, list[Offer]] = {}

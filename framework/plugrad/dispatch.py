@@ -1,8 +1,10 @@
-"""One operator call: find the plan, run the kernel or the body, wrap the result, leave a node on the tape.
+"""One operator call: find the plan, run the kernel or the body, wrap the result, leave a node on
+the tape.
 
-Everything that follows from the specs alone (devices agree, dtypes are promoted, the result's spec, which kernel answers)
-is decided once and kept as a `Plan`; a call whose specs were seen before costs one dictionary lookup. What a transform
-wraps carries a spec of its own that no plan knows, so it ends up on the slow path, where it interprets its operators.
+Everything that follows from the specs alone (devices agree, dtypes are promoted, the result's spec,
+which kernel answers) is decided once and kept as a `Plan`; a call whose specs were seen before
+costs one dictionary lookup. What a transform wraps carries a spec of its own that no plan knows, so
+it ends up on the slow path, where it interprets its operators.
 """
 
 from __future__ import annotations
@@ -54,7 +56,8 @@ class Plan:
 class Origin:
     """Of which tensor a view is a view, and through which operators.
 
-    `base_node` is the base's node when the view's own was made: while the two agree, the view's node is up to date.
+    `base_node` is the base's node when the view's own was made: while the two agree, the view's
+    node is up to date.
     """
 
     __slots__ = ("base", "base_node", "steps")
@@ -114,7 +117,9 @@ def dispatch_view(operator: Operator, base: Any, params: tuple[Any, ...]) -> Any
 
 
 def dispatch(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...]) -> Any:
-    """Call an operator on tensors (or `None`, or tuples of tensors, as its contract says) and parameters."""
+    """Call an operator on tensors (or `None`, or tuples of tensors, as its contract says) and
+    parameters.
+    """
     if operator.geometry is not None:
         return dispatch_view(operator, arguments[0], params)
     keyed = operator.keyed
@@ -179,7 +184,9 @@ def record(
     out: Any,
     plan: Plan,
 ) -> None:
-    """Leave a node on the tape, if a tensor that the operator is differentiable in wants a cotangent."""
+    """Leave a node on the tape, if a tensor that the operator is differentiable in wants a
+    cotangent.
+    """
     if not mode.grad:
         return
     parents: list[Any] = [None] * len(arguments)
@@ -414,7 +421,9 @@ def look(operator: Operator, base: Any, params: tuple[Any, ...], plan: Plan) -> 
         record(operator, (base,), params, out, plan)
     origin = base.origin
     step = (operator, params)
-    out.origin = Origin(base, (step,)) if origin is None else Origin(origin.base, (*origin.steps, step))
+    out.origin = (
+        Origin(base, (step,)) if origin is None else Origin(origin.base, (*origin.steps, step))
+    )
     return out
 
 
@@ -460,6 +469,6 @@ def _refuse_repeated(operator: Operator, target: Value) -> None:
         shape = target.spec.shape
         if any([stride == 0 and size > 1 for stride, size in zip(strides, shape, strict=True)]):
             raise InPlaceError(
-                f"{operator.name}: an expanded tensor, of which several elements share one place in "
-                "memory, cannot be written in place; write to a clone()"
+                f"{operator.name}: an expanded tensor, several elements of which share one place "
+                "in memory, cannot be written in place; write to a clone()"
             )

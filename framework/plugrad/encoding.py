@@ -1,4 +1,6 @@
-"""Python numbers to and from the little-endian bytes in which elements cross between host, backends and files."""
+"""Python numbers to and from the little-endian bytes in which elements cross between host, backends
+and files.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ _LETTERS: dict[DType, str] = {
 
 
 def encode(values: Sequence[Any], dtype: DType) -> bytes:
-    """The elements one after the other; floats round to nearest even, too large ones become infinite.
+    """The elements one after the other; floats round to nearest even, too large ones become
+    infinite.
 
     Raises OverflowError for an integer that the dtype cannot hold.
     """
@@ -61,7 +64,9 @@ def decode(data: memoryview | bytes, dtype: DType) -> list[Any]:
     """The elements as Python numbers."""
     if dtype is dtypes.bfloat16:
         halves = _native("H", data)
-        return _native("f", struct.pack(f"{len(halves)}I", *(half << 16 for half in halves))).tolist()
+        return _native(
+            "f", struct.pack(f"{len(halves)}I", *(half << 16 for half in halves))
+        ).tolist()
     if dtype is dtypes.float16 or dtype is dtypes.bool_:
         view = memoryview(data).cast("B")
         return list(struct.unpack(f"<{len(view) // dtype.itemsize}{_LETTERS[dtype]}", view))

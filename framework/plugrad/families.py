@@ -1,5 +1,6 @@
-"""What operators share. A family gives its members their calling convention, their shape and dtype rule and the care for
-scalars and promotion; an operator says only its difference. Batching rules hang on the family's name (`plugrad.batching`).
+"""What operators share. A family gives its members their calling convention, their shape and dtype
+rule and the care for scalars and promotion; an operator says only its difference. Batching rules
+hang on the family's name (`plugrad.batching`).
 
 A decorated contract becomes the function that users call, with `.vjp(...)` to state its derivative.
 """
@@ -41,7 +42,7 @@ def _publish(operator: Operator, call: Callable[..., Any]) -> OperatorFunction:
     return function
 
 
-# elementwise ----------------------------------------------------------------------------------------------------------
+# elementwise --------------------------------------------------------------------------------------
 
 
 def elementwise(
@@ -52,11 +53,13 @@ def elementwise(
     body: bool = False,
     holomorphic: bool = True,
 ) -> Declare:
-    """Each element of the result from the elements at the same place: operands broadcast and promote to one dtype.
+    """Each element of the result from the elements at the same place: operands broadcast and
+    promote to one dtype.
 
-    `result` is that dtype ("same"; "float": integers are first cast to the default float dtype; "real": the real part's),
-    or "bool". `takes` are the kinds of dtypes accepted after promotion. Operands named in `apart` keep their own dtype.
-    `body` says that the decorated function is a composite's body.
+    `result` is that dtype ("same"; "float": integers are first cast to the default float dtype;
+    "real": the real part's), or "bool". `takes` are the kinds of dtypes accepted after promotion.
+    Operands named in `apart` keep their own dtype. `body` says that the decorated function is a
+    composite's body.
     """
     kinds = takes.split()
 
@@ -110,7 +113,9 @@ def elementwise(
 
 
 def _elementwise_call(operator: Operator) -> Callable[..., Any]:
-    """The function that users call. For one and two operands it holds the whole path of a call whose specs are known."""
+    """The function that users call. For one and two operands it holds the whole path of a call
+    whose specs are known.
+    """
     plans = operator.plans
     if operator.parameters or len(operator.tensors) > 2:
         count = len(operator.tensors)
@@ -253,7 +258,7 @@ def as_operand(value: Any, dtype: DType | None, device: Any) -> Any:
     return dispatch(operators["cast"], (value,), (dtype,))
 
 
-# in place -------------------------------------------------------------------------------------------------------------
+# in place -----------------------------------------------------------------------------------------
 
 
 def in_place(function: OperatorFunction) -> OperatorFunction:
@@ -263,14 +268,17 @@ def in_place(function: OperatorFunction) -> OperatorFunction:
     first = base.tensors[0]
     count = len(base.tensors)
     rest = count - 1
-    # pluggy reads the names of parameters from the code object: the contract is the base's, renamed.
+    # pluggy reads the names of parameters from the code object: the contract is the base's,
+    # renamed.
     contract = FunctionType(base.function.__code__, base.function.__globals__, name)
     contract.__module__ = base.function.__module__
     contract.__doc__ = f"`{base.name}`, written into its first operand."
 
     def body(target: Any, *values: Any) -> Any:
         # A formula that names the operand means it as it was before.
-        kept = dispatch(operators["clone"], (target,), ()) if mode.grad and base.saves(0) else target
+        kept = (
+            dispatch(operators["clone"], (target,), ()) if mode.grad and base.saves(0) else target
+        )
         out = dispatch(base, (kept, *values[:rest]), values[rest:])
         return dispatch(operators["copy_"], (target, out), ())
 
@@ -290,7 +298,8 @@ def in_place(function: OperatorFunction) -> OperatorFunction:
     def prepare(
         arguments: tuple[Any, ...], params: tuple[Any, ...]
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        assert base.prepare is not None and base.rule is not None
+        assert base.prepare is not None
+        assert base.rule is not None
         target = arguments[0]
         dtype = target.spec.dtype
         ready, _ = base.prepare(arguments, params)
@@ -305,9 +314,7 @@ def in_place(function: OperatorFunction) -> OperatorFunction:
             )
         common = ready[0].spec.dtype
         others = [
-            as_operand(
-                argument, dtype if known.spec.dtype is common else None, target.spec.device
-            )
+            as_operand(argument, dtype if known.spec.dtype is common else None, target.spec.device)
             for argument, known in zip(arguments[1:], ready[1:], strict=True)
         ]
         return (target, *others), params
@@ -352,7 +359,7 @@ def _spec_of(value: Any) -> Any:
     return value.spec
 
 
-# reductions -----------------------------------------------------------------------------------------------------------
+# reductions ---------------------------------------------------------------------------------------
 
 
 def reduction(
@@ -363,10 +370,12 @@ def reduction(
     body: bool = False,
     holomorphic: bool = True,
 ) -> Declare:
-    """One element from all along some axes. The contract's `dim` is a tuple of axes in ascending order.
+    """One element from all along some axes. The contract's `dim` is a tuple of axes in ascending
+    order.
 
-    `result`: the input's dtype ("same"), int64 for integers ("sum"), the input's, which must be floating ("float"), "bool", or
-    int64 positions ("index"). `empty` says whether a reduction over no elements has a meaning.
+    `result`: the input's dtype ("same"), int64 for integers ("sum"), the input's, which must be
+    floating ("float"), "bool", or int64 positions ("index"). `empty` says whether a reduction over
+    no elements has a meaning.
     """
     kinds = takes.split()
 
@@ -435,11 +444,13 @@ def reduction(
     return decorate
 
 
-# views, primitives, composites ----------------------------------------------------------------------------------------
+# views, primitives, composites --------------------------------------------------------------------
 
 
 def view(geometry: Rule, *, dtype: Rule | None = None) -> Declare:
-    """Another look at the same storage: `geometry` maps (shape, strides, offset, parameters) to the view's. No kernel."""
+    """Another look at the same storage: `geometry` maps (shape, strides, offset, parameters) to the
+    view's. No kernel.
+    """
 
     def decorate(function: Kernel) -> OperatorFunction:
         operator = Operator(function, family="view", geometry=geometry, view_dtype=dtype)
@@ -461,7 +472,9 @@ def primitive(
     holomorphic: bool = True,
     family: str = "primitive",
 ) -> Declare:
-    """An operator without a body, called as its contract is written. `rule` gives the spec, or a tuple of specs."""
+    """An operator without a body, called as its contract is written. `rule` gives the spec, or a
+    tuple of specs.
+    """
 
     def decorate(function: Kernel) -> OperatorFunction:
         operator = Operator(
@@ -486,7 +499,8 @@ def composite(
     holomorphic: bool = True,
     family: str = "composite",
 ) -> Declare:
-    """An operator whose body, the decorated function, is its meaning; a kernel may replace its speed.
+    """An operator whose body, the decorated function, is its meaning; a kernel may replace its
+    speed.
 
     Without a `rule` the body, run without data, tells the spec of the result.
     """

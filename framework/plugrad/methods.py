@@ -1,4 +1,6 @@
-"""The methods that are operators or functions of the same name, one line each: where to look for what a method does."""
+"""The methods that are operators or functions of the same name, one line each: where to look for
+what a method does.
+"""
 
 from __future__ import annotations
 
@@ -85,8 +87,6 @@ class Methods(Value):
 
     real = property(views.real, doc="The real part, as a view; a real tensor is its own.")
     imag = property(views.imag, doc="The imaginary part, as a view.")
-
-
 
     # arithmetic and functions
     add = functions.add

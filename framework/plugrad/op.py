@@ -1,8 +1,9 @@
-"""Operator: contract, shape and dtype rule, derivative, body. And the node that a call of it leaves on the tape.
+"""Operator: contract, shape and dtype rule, derivative, body. And the node that a call of it leaves
+on the tape.
 
-Rules name what they need, and what they name is what is kept. A derivative may name `g` (the output's cotangent), `out`,
-any tensor of the contract, `<tensor>_spec`, any parameter, and `needs` (which tensors want a cotangent). A spec rule names
-tensors (it gets their specs) and parameters.
+Rules name what they need, and what they name is what is kept. A derivative may name `g` (the
+output's cotangent), `out`, any tensor of the contract, `<tensor>_spec`, any parameter, and `needs`
+(which tensors want a cotangent). A spec rule names tensors (it gets their specs) and parameters.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from plugrad.contracts import Kernel, names_of
 from plugrad.errors import VersionError
 from plugrad.tape import Node, Output, changed, freed, mode, next_sequence
 
-# Where a formula's argument comes from: the cotangent, the result, then tensors, their specs, parameters, `needs`.
+# Where a formula's argument comes from: the cotangent, the result, then tensors, their specs,
+# parameters, `needs`.
 _G, _OUT, _TENSORS = 0, 1, 2
 
 Rule = Callable[..., Any]
@@ -24,7 +26,9 @@ Prepare = Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[tuple[Any, ...], tu
 
 
 class OperatorFunction(Protocol):
-    """What declaring an operator gives: the function to call, with its operator and the words that complete it."""
+    """What declaring an operator gives: the function to call, with its operator and the words that
+    complete it.
+    """
 
     __name__: str
     operator: Operator
@@ -58,9 +62,10 @@ class Pull:
 class Operator:
     """One operator of the framework; made by a family's decorator.
 
-    `tensors` are the contract's names before the slash, `parameters` those after it. `writes` are the positions of tensors
-    that a kernel changes in place; `rebase` then mends the graph. `geometry` is set for a view: it maps (shape, strides,
-    offset, parameters) to the view's, and `view_dtype` the dtype, where that changes too.
+    `tensors` are the contract's names before the slash, `parameters` those after it. `writes` are
+    the positions of tensors that a kernel changes in place; `rebase` then mends the graph.
+    `geometry` is set for a view: it maps (shape, strides, offset, parameters) to the view's, and
+    `view_dtype` the dtype, where that changes too.
     """
 
     def __init__(
@@ -94,7 +99,8 @@ class Operator:
         if rule_names is None:
             rule_names = () if rule is None else names_of(rule)
         self.rule_names = rule_names
-        # Parameters that no rule names cannot change the result's spec: a seed or a rate makes no new plan.
+        # Parameters that no rule names cannot change the result's spec: a seed or a rate makes no
+        # new plan.
         named = [i for i, name in enumerate(self.parameters) if name in self.rule_names]
         everything = rule is None or len(named) == len(self.parameters)
         self.keyed: tuple[int, ...] | None = None if everything else tuple(named)
@@ -140,7 +146,9 @@ class Operator:
         return any([_TENSORS + position in pull.sources for pull in self.pulls])
 
     def backward_of(self, wanted: int) -> Backward:
-        """The formulas that run when the inputs of these bits want a cotangent, and what they need saved."""
+        """The formulas that run when the inputs of these bits want a cotangent, and what they need
+        saved.
+        """
         found = self._backwards.get(wanted)
         if found is None:
             found = self._backwards[wanted] = Backward(self, wanted)
@@ -156,8 +164,8 @@ def tensor_names(contract: Kernel) -> tuple[str, ...]:
 class Backward:
     """The derivative of an operator for one choice of inputs that want a cotangent.
 
-    Its formulas take their arguments from a short list: the cotangent, the result if one names it, the saved tensors,
-    then those specs and parameters that are named.
+    Its formulas take their arguments from a short list: the cotangent, the result if one names it,
+    the saved tensors, then those specs and parameters that are named.
     """
 
     __slots__ = ("extras", "keeps_out", "needs", "operator", "positions", "pulls", "saves")
@@ -174,7 +182,12 @@ class Backward:
         later = sorted(source for source in sources if source >= _TENSORS + count)
         # Each is an index into (*specs, *params, needs).
         self.extras = tuple([source - _TENSORS - count for source in later])
-        order = [_G, *([_OUT] if self.keeps_out else ()), *[_TENSORS + i for i in self.positions], *later]
+        order = [
+            _G,
+            *([_OUT] if self.keeps_out else ()),
+            *[_TENSORS + i for i in self.positions],
+            *later,
+        ]
         # itemgetter takes several arguments out of the list at once, in C.
         self.pulls = tuple(
             [(p.formula, p.positions, _getter([order.index(s) for s in p.sources])) for p in chosen]
@@ -185,7 +198,8 @@ class Backward:
 class OperatorNode(Node):
     """What a call of an operator leaves behind: its rule, and the tensors that the rule names.
 
-    `versions` are those that the saved tensors had, `None` if all were 0; `saved` is `None` once they are freed.
+    `versions` are those that the saved tensors had, `None` if all were 0; `saved` is `None` once
+    they are freed.
     """
 
     __slots__ = ("params", "rule", "saved", "versions")
@@ -228,7 +242,7 @@ class OperatorNode(Node):
             else:
                 kept.append(out.alias())
         for position in rule.positions:
-            kept.append(arguments[position])  # noqa: PERF401 - one or two: faster than a comprehension
+            kept.append(arguments[position])
         self.saved = kept
         for value in kept:
             # A fresh tensor, the usual case, has no storage yet that could have been written.

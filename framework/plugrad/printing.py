@@ -35,7 +35,8 @@ def set_printoptions(
     profile: str | None = None,
     sci_mode: bool | None = None,
 ) -> None:
-    """Choose digits after the point, from how many elements on to elide, how many to keep at each edge, the line's width.
+    """Choose digits after the point, from how many elements on to elide, how many to keep at each
+    edge, the line's width.
 
     `profile` is "default", "short" (2 digits, 2 at each edge) or "full" (no elision).
     """
@@ -121,9 +122,12 @@ def _writer(values: list[Any]) -> Any:
     if isinstance(first, complex):
         real = _float_writer([value.real for value in values])
         imag = _float_writer([abs(value.imag) for value in values])
-        return lambda z: (
-            f"{real(z.real)}{'-' if math.copysign(1, z.imag) < 0 else '+'}{imag(abs(z.imag)).strip()}j"
-        )
+
+        def write(z: complex) -> str:
+            sign = "-" if math.copysign(1, z.imag) < 0 else "+"
+            return f"{real(z.real)}{sign}{imag(abs(z.imag)).strip()}j"
+
+        return write
     return _float_writer(values)
 
 

@@ -1,8 +1,9 @@
 """The autograd engine: from outputs back to leaves, iteratively.
 
-Nodes are taken by descending sequence number from a heap, so each is met after everything that used its output; a chain of
-any length needs no stack. A node's inputs get their cotangents summed to their shape and cast to their dtype here, once,
-so that no formula mentions broadcasting. A cotangent that nobody sent stays absent.
+Nodes are taken by descending sequence number from a heap, so each is met after everything that used
+its output; a chain of any length needs no stack. A node's inputs get their cotangents summed to
+their shape and cast to their dtype here, once, so that no formula mentions broadcasting. A
+cotangent that nobody sent stays absent.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from heapq import heappop, heappush
 from typing import Any
 
 from plugrad.errors import AutogradError, ShapeError
+from plugrad.families import as_operand
 from plugrad.op import OperatorNode
 from plugrad.ops.creation import clone
 from plugrad.ops.elementwise import add, add_
 from plugrad.ops.reduction import sum as sum_over
 from plugrad.ops.views import reshape
-from plugrad.families import as_operand
 from plugrad.spec import Spec
 from plugrad.tape import Leaf, Node, Output, mode, node_of
 
@@ -69,7 +70,7 @@ def _walk(
     retain_graph: bool,
     create_graph: bool,
 ) -> dict[Node, Any]:
-    """Run the graph backwards. Without targets leaves accumulate; with targets theirs are returned."""
+    """Run the graph backwards. Leaves accumulate; with targets, theirs are returned instead."""
     pending: dict[Node, Any] = {}
     owned: set[Node] = set()  # whose pending cotangent nobody else holds
     heap: list[tuple[int, Node]] = []
@@ -121,8 +122,14 @@ def _walk(
                     cotangent = fit(node, cotangent, spec)
                 # What a formula has just computed, and has not passed through, nobody else holds.
                 ours = computed and cotangent is not g and cotangent.memory is None
-                if type(parent) is Leaf and wanted is None and not parent.post_hooks and not parent.hooks:
-                    # Hooks must see the whole; without them each part goes where it belongs at once.
+                if (
+                    type(parent) is Leaf
+                    and wanted is None
+                    and not parent.post_hooks
+                    and not parent.hooks
+                ):
+                    # Hooks must see the whole; without them each part goes where it belongs at
+                    # once.
                     _accumulate(parent, cotangent, ours)
                 elif parent in pending:
                     _send(parent, cotangent, pending, owned, heap)

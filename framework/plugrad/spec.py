@@ -1,8 +1,9 @@
 """Spec: all that is known of a tensor without its data. Equal specs are (nearly always) one object.
 
-Operators find what they decided for a call by a dictionary keyed with specs, so hashing a spec must cost nothing: it
-hashes by identity. The table of known specs is emptied when it grows too large; after that an old and a new spec may be
-equal in value and differ in identity, which costs a decision made twice and nothing else.
+Operators find what they decided for a call by a dictionary keyed with specs, so hashing a spec must
+cost nothing: it hashes by identity. The table of known specs is emptied when it grows too large;
+after that an old and a new spec may be equal in value and differ in identity, which costs a
+decision made twice and nothing else.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The tape: what an operator leaves behind so that it can be differentiated.
 
-Every node has a sequence number higher than its parents', so the engine meets a node after all who use it by taking the
-highest number first. Nodes point to parents, never to the tensors that own them: no cycles, memory goes when the last
-tensor goes. An operator's result is saved as an alias without its node for the same reason.
+Every node has a sequence number higher than its parents', so the engine meets a node after all who
+use it by taking the highest number first. Nodes point to parents, never to the tensors that own
+them: no cycles, memory goes when the last tensor goes. An operator's result is saved as an alias
+without its node for the same reason.
 """
 
 from __future__ import annotations
@@ -88,10 +89,12 @@ def is_grad_enabled() -> bool:
 
 
 class Node:
-    """One step of the graph. `parents[i]` takes the cotangent of input i, or is `None` where none is wanted.
+    """One step of the graph. `parents[i]` takes the cotangent of input i, or is `None` where none
+    is wanted.
 
-    `specs[i]` is what that cotangent must look like, `spec` what the node's own does. An input that is
-    a sequence of tensors has tuples in both places; a node of several outputs has a tuple of specs.
+    `specs[i]` is what that cotangent must look like, `spec` what the node's own does. An input that
+    is a sequence of tensors has tuples in both places; a node of several outputs has a tuple of
+    specs.
     """
 
     __slots__ = ("__weakref__", "hooks", "parents", "sequence", "spec", "specs")
@@ -144,7 +147,7 @@ class Leaf(Node):
 
 @final
 class Output(Node):
-    """One of several outputs of a node: its cotangent is kept until those of the others have come."""
+    """One of several outputs of a node: its cotangent waits there for those of the others."""
 
     __slots__ = ("index",)
 
@@ -170,8 +173,8 @@ def version_of(value: Value) -> int:
 def changed(operator: str, value: Value, saved: int) -> VersionError:
     """The error of a saved tensor that somebody wrote to."""
     return VersionError(
-        f"{operator}: a tensor of shape {value.spec.shape} that backward needs was changed in place: "
-        f"it is at version {value.version}, expected version {saved}; "
+        f"{operator}: a tensor of shape {value.spec.shape} that backward needs was changed "
+        f"in place: it is at version {value.version}, expected version {saved}; "
         "use the out-of-place operator, or clone() first"
     )
 

@@ -1,4 +1,6 @@
-"""Tensor: metadata, gradient and methods. A method is an operator or a function that takes the tensor first."""
+"""Tensor: metadata, gradient and methods. A method is an operator or a function that takes the
+tensor first.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from plugrad import creation, dtypes, printing, random, reverse, shapes
+from plugrad import creation, dtypes, printing, reverse, shapes
 from plugrad.backends import backend, resolve_device
 from plugrad.constants import constant
 from plugrad.creation import DeviceLike
@@ -20,7 +22,7 @@ from plugrad.ops import comparison
 from plugrad.ops import creation as memory
 from plugrad.ops import reduction as reduce
 from plugrad.ops.transfer import to_device
-from plugrad.spec import Shape, spec_of
+from plugrad.spec import Shape
 from plugrad.storage import Storage
 from plugrad.tape import Leaf, Node, Output, node_of
 from plugrad.value import Value, results_are, wrap_view
@@ -47,7 +49,9 @@ class Tensor(Methods):
     __array_priority__ = 1000
 
     def __new__(cls, *data: Any, device: DeviceLike = None) -> Any:
-        """PyTorch's old constructor: sizes give an uninitialised tensor, a sequence one of the default dtype."""
+        """PyTorch's old constructor: sizes give an uninitialised tensor, a sequence one of the
+        default dtype.
+        """
         default = dtypes.get_default_dtype()
         if len(data) == 1 and not isinstance(data[0], int):
             return creation.tensor(data[0], dtype=default, device=device)
@@ -132,7 +136,9 @@ class Tensor(Methods):
         return self.settle()
 
     def data_ptr(self) -> int:
-        """A number that tells where the first element is: equal for tensors that begin at the same place."""
+        """A number that tells where the first element is: equal for tensors that begin at the same
+        place.
+        """
         return id(self.settle().buffer) + self.layout[1] * self.spec.dtype.itemsize
 
     def is_floating_point(self) -> bool:
@@ -207,7 +213,9 @@ class Tensor(Methods):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient collected so far; for a tensor that is no leaf, if `retain_grad()` was called."""
+        """The gradient collected so far; for a tensor that is no leaf, if `retain_grad()` was
+        called.
+        """
         if type(self.node) is Leaf:
             return self.node.grad
         return self.__dict__.get("_grad")
@@ -223,7 +231,7 @@ class Tensor(Methods):
 
     @property
     def data(self) -> Tensor:
-        """The same memory outside the graph; writes through it are not seen by the version counter."""
+        """The same memory outside the graph; the version counter does not see writes through it."""
         storage = self.settle()
         return wrap_view(Storage(storage.buffer), self.layout, self.spec)
 
@@ -263,7 +271,9 @@ class Tensor(Methods):
         )
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
-        """Call `hook` with this tensor's gradient whenever it is computed; what it returns replaces it."""
+        """Call `hook` with this tensor's gradient whenever it is computed; what it returns replaces
+        it.
+        """
         node = node_of(self)
         if node is None:
             raise AutogradError("register_hook: the tensor does not require grad")
@@ -323,7 +333,9 @@ class Tensor(Methods):
         return array.copy() if copy else array
 
     def to(self, *where: Any, **named: Any) -> Tensor:
-        """This tensor with another dtype, on another device, or both as another tensor; itself if nothing changes."""
+        """This tensor with another dtype, on another device, or both as another tensor; itself if
+        nothing changes.
+        """
         device, dtype, copy = _target(where, named)
         result: Tensor = self
         if device is not None and device is not self.spec.device:
@@ -443,7 +455,13 @@ class Tensor(Methods):
 
     def __reduce__(self) -> tuple[Any, ...]:
         data = bytes(backend(self.device.type).service("array_to_host")(self.native()))
-        fields = (data, self.dtype, self.spec.shape, self.device, self.is_leaf and self.requires_grad)
+        fields = (
+            data,
+            self.dtype,
+            self.spec.shape,
+            self.device,
+            self.is_leaf and self.requires_grad,
+        )
         return _from_pickle, fields
 
     # new tensors of this one's kind -----------------------------------------------------------

@@ -1,8 +1,9 @@
 """Value: the data of a tensor without its methods, which floor 5 adds in `Tensor`.
 
-A kernel's result is *fresh*: its native array is known and nothing else. Its elements lie in C order by definition, but
-in whatever order the kernel left them by fact, until somebody looks: `settle` then gives it a flat buffer. A view is the
-other way round: storage and layout are known, the native array is made when a kernel first wants it.
+A kernel's result is *fresh*: its native array is known and nothing else. Its elements lie in C
+order by definition, but in whatever order the kernel left them by fact, until somebody looks:
+`settle` then gives it a flat buffer. A view is the other way round: storage and layout are known,
+the native array is made when a kernel first wants it.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ NO_DATA = NoData()
 class Value:
     """What dispatch knows of a tensor.
 
-    `array` is the backend's array or `None`, `memory` the storage or `None`, `place` strides and offset or `None`: what
-    is missing is made from the rest. `node` is the place in the autograd graph: `None`, a `Leaf`, or the node of the
-    operator that made it. `origin` says of which tensor it is a view, and through which operators.
+    `array` is the backend's array or `None`, `memory` the storage or `None`, `place` strides and
+    offset or `None`: what is missing is made from the rest. `node` is the place in the autograd
+    graph: `None`, a `Leaf`, or the node of the operator that made it. `origin` says of which tensor
+    it is a view, and through which operators.
     """
 
     __slots__ = ("__dict__", "__weakref__", "array", "memory", "node", "origin", "place", "spec")
@@ -58,7 +60,8 @@ class Value:
         return array
 
     def _view_buffer(self) -> Any:
-        assert self.memory is not None and self.place is not None
+        assert self.memory is not None
+        assert self.place is not None
         spec = self.spec
         strides, offset = self.place
         view = _service("array_view", spec.device)

@@ -99,7 +99,7 @@ def along(size, operator, operands, params):
     number = type(dim) is int and len(tensors[0].spec.shape) == 1
     if number:  # it counts as a vector of one
         tensors = tuple([view(each, (size, 1)) for each in tensors])
-    shifted = dim + 1 if type(dim) is int else tuple([each + 1 for each in dim])
+    shifted = dim + 1 if isinstance(dim, int) else tuple([each + 1 for each in dim])
     out = dispatch(operator, tensors, (*params[:place], shifted, *params[place + 1 :]))
     if not number:
         return out

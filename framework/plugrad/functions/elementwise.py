@@ -1,4 +1,4 @@
-"""Elementwise functions as users call them: `alpha`, `rounding_mode`, optional bounds, tolerances."""
+"""Elementwise functions as users call them: `alpha`, `rounding_mode`, bounds, tolerances."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """`input` kept between two bounds, one of which may be missing."""
-    return _bounded(elementwise.clamp, elementwise.clamp_min, elementwise.clamp_max)(input, min, max)
+    return _bounded(elementwise.clamp, elementwise.clamp_min, elementwise.clamp_max)(
+        input, min, max
+    )
 
 
 def clamp_(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
@@ -123,7 +125,7 @@ def float_power(input: Tensor, exponent: Any) -> Tensor:
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
-    """`input` where the condition holds, elsewhere `other`; of the condition alone its positions."""
+    """`input` where the condition holds, else `other`; of the condition alone its positions."""
     if input is None and other is None:
         return indexing.nonzero(condition, as_tuple=True)
     return comparison.where(condition, input, other)
@@ -132,7 +134,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
 def isclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Tensor:
-    """Whether `|input - other| <= atol + rtol * |other|`, element by element; equal infinities are close."""
+    """Whether `|input - other| <= atol + rtol * |other|`, element by element; equal infinities are
+    close.
+    """
     near = elementwise.abs(input - other) <= atol + rtol * elementwise.abs(other)
     close = (input == other) | (near & comparison.isfinite(other))
     if equal_nan:

@@ -34,7 +34,9 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     first = given[0].spec.shape
     for each in given:
         if each.spec.shape != first:
-            raise ShapeError("stack", "tensors", expected=f"{first} as the first", got=each.spec.shape)
+            raise ShapeError(
+                "stack", "tensors", expected=f"{first} as the first", got=each.spec.shape
+            )
     dim = shapes.normalize_dim(dim, len(first) + 1, "stack")
     shape = (*first[:dim], 1, *first[dim:])
     return joining.cat(tuple([views.view(views.reshape(t, first), shape) for t in given]), dim)
@@ -74,8 +76,12 @@ def repeat(input: Tensor, *sizes: Any) -> Tensor:
     )
 
 
-def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
-    """Elements moved along axes, those that leave coming back at the other end; without axes, flattened."""
+def roll(
+    input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None
+) -> Tensor:
+    """Elements moved along axes, those that leave coming back at the other end; without axes,
+    flattened.
+    """
     if dims is None:
         if not isinstance(shifts, int):
             raise ArgumentError("roll", "dims", expected="as many as shifts", got=None)

@@ -32,7 +32,9 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Inner product of two vectors, without conjugation."""
-    return linalg.matmul(_with_axes("dot", "input", input, 1), _with_axes("dot", "tensor", tensor, 1))
+    return linalg.matmul(
+        _with_axes("dot", "input", input, 1), _with_axes("dot", "tensor", tensor, 1)
+    )
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:

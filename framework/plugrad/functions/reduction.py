@@ -13,7 +13,6 @@ from plugrad.ops import elementwise, indexing, reduction
 if TYPE_CHECKING:
     from plugrad.tensor import Tensor
 
-# ruff: noqa: A001 - the functions are named as users know them
 
 Dim = int | Sequence[int] | None
 
@@ -98,7 +97,11 @@ def _spread(
         dim, unbiased = None, dim
     if correction is None:
         correction = 1 if unbiased is None else int(unbiased)
-    return input, shapes.normalize_dims(dim or None if dim != 0 else 0, input.ndim, name), correction
+    return (
+        input,
+        shapes.normalize_dims(dim or None if dim != 0 else 0, input.ndim, name),
+        correction,
+    )
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
@@ -108,9 +111,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     return reduction.cumsum(input, shapes.normalize_dim(dim, len(input.shape), "cumsum"))
 
 
-def norm(
-    input: Tensor, p: float | str = "fro", dim: Dim = None, keepdim: bool = False
-) -> Tensor:
+def norm(input: Tensor, p: float | str = "fro", dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The vector p-norm along the axes; "fro" is the 2-norm."""
     size = elementwise.abs(input)
     if p in ("fro", 2):

@@ -1,8 +1,11 @@
-"""Views and reshaping, as users call them: sizes as separate numbers or one sequence, negative dims, names by pairs."""
+"""Views and reshaping, as users call them: sizes as separate numbers or one sequence, negative
+dims, names by pairs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from plugrad import shapes
@@ -27,7 +30,9 @@ def sizes_of(operator: str, sizes: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def view(input: Tensor, *shape: Any) -> Tensor:
-    """The same elements under another shape, one size of which may be -1; refuses what needs a copy."""
+    """The same elements under another shape, one size of which may be -1; refuses what needs a
+    copy.
+    """
     return views.view(input, sizes_of("view", shape))
 
 
@@ -161,7 +166,9 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 def as_strided(
     input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
 ) -> Tensor:
-    """Any shape and strides over the storage. Differentiable where the tensor fills its storage in order."""
+    """Any shape and strides over the storage. Differentiable where the tensor fills its storage in
+    order.
+    """
     size, stride = shapes.as_ints(size, "as_strided"), shapes.as_ints(stride, "as_strided")
     offset = input.storage_offset() if storage_offset is None else int(storage_offset)
     room = input.storage_size()
@@ -222,7 +229,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 def tensor_split(
     input: Tensor, indices_or_sections: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
-    """Pieces of an axis: so many whose sizes differ by one at most, or cut at the positions listed."""
+    """Pieces of an axis: so many, of sizes that differ by one at most, or cut where listed."""
     dim = shapes.normalize_dim(dim, len(input.shape), "tensor_split")
     size = input.shape[dim]
     if isinstance(indices_or_sections, int):
@@ -235,7 +242,7 @@ def tensor_split(
     return tuple(
         [
             views.slice_dim(input, dim, start, max(*_bounds(start, stop, size)), 1)
-            for start, stop in zip(edges[:-1], edges[1:], strict=True)
+            for start, stop in pairwise(edges)
         ]
     )
 

@@ -1,10 +1,10 @@
-"""Comparisons, logic and bits: results are bools, or integers of the operands' dtype. And `where`, which chooses by them."""
+"""Comparisons, logic and bits: results are bools, or integers of the operands' dtype. And `where`,
+which chooses by them.
+"""
 
 from __future__ import annotations
 
 from plugrad.families import elementwise, in_place
-
-# ruff: noqa: A001 - the operators are named as users know them
 
 REAL = "bool int float"
 INTEGRAL = "bool int"
@@ -110,7 +110,9 @@ def where(condition, x, y, /):
     """`x` where the bool `condition` holds, elsewhere `y`."""
 
 
-where.vjp(x=lambda g, condition: where(condition, g, 0), y=lambda g, condition: where(condition, 0, g))
+where.vjp(
+    x=lambda g, condition: where(condition, g, 0), y=lambda g, condition: where(condition, 0, g)
+)
 
 bitwise_and_ = in_place(bitwise_and)
 bitwise_or_ = in_place(bitwise_or)

@@ -26,7 +26,9 @@ def arange(start, step, count, dtype, device):
 
 @primitive(lambda x, dtype: spec_of(x.shape, dtype, x.device), family="unary", holomorphic=False)
 def cast(x, /, dtype):
-    """The same numbers in another dtype: floats lose their fraction, complex numbers their imaginary part; never an alias."""
+    """The same numbers in another dtype: floats lose their fraction, complex numbers their
+    imaginary part; never an alias.
+    """
 
 
 # The engine brings the cotangent back to the operand's dtype.
@@ -50,7 +52,10 @@ def _prepare_copy(arguments, params):
     shape = shapes.broadcast_shapes("copy_", spec.shape, source.spec.shape)
     if shape != spec.shape:
         raise ShapeError(
-            "copy_", "source", expected=f"a shape that broadcasts to {spec.shape}", got=source.spec.shape
+            "copy_",
+            "source",
+            expected=f"a shape that broadcasts to {spec.shape}",
+            got=source.spec.shape,
         )
     return (x, as_operand(source, spec.dtype, spec.device)), params
 
@@ -70,7 +75,12 @@ def _rebase(x, source):
 
 
 @primitive(
-    lambda x: x, prepare=_prepare_copy, writes=("x",), rebase=_rebase, family="in_place", holomorphic=False
+    lambda x: x,
+    prepare=_prepare_copy,
+    writes=("x",),
+    rebase=_rebase,
+    family="in_place",
+    holomorphic=False,
 )
 def copy_(x, source, /):
     """Write `source`, broadcast, into `x`."""

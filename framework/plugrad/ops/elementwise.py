@@ -1,5 +1,5 @@
-"""Arithmetic and functions of each element. Derivatives are written without a word on broadcasting or dtypes: the engine
-brings every cotangent to its operand's shape and dtype.
+"""Arithmetic and functions of each element. Derivatives are written without a word on broadcasting
+or dtypes: the engine brings every cotangent to its operand's shape and dtype.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ import math
 from plugrad.families import elementwise, in_place
 from plugrad.ops.comparison import where
 
-# ruff: noqa: A001 - the operators are named as users know them
-
 NUMBERS = "int float complex"
 REAL = "bool int float"
 ORDERED = "int float"
 
 
-# arithmetic -----------------------------------------------------------------------------------------------------------
+# arithmetic ---------------------------------------------------------------------------------------
 
 
 @elementwise()
@@ -53,7 +51,9 @@ div.vjp(x=lambda g, y: g / y, y=lambda g, x, y: -g * x / (y * y))
 
 @elementwise(takes=ORDERED)
 def floor_divide(x, y, /):
-    """Quotient rounded down. An integer divided by zero is an error of the backend's arithmetic, a float infinite."""
+    """Quotient rounded down. An integer divided by zero is an error of the backend's arithmetic, a
+    float infinite.
+    """
 
 
 @elementwise(takes=ORDERED)
@@ -123,7 +123,7 @@ def sgn(x, /):
     """`sign` for real numbers; a complex number divided by its modulus, 0 for 0."""
 
 
-sgn.vjp(x=lambda g, x, out: (_sgn_vjp(g, x, out) if x.dtype.is_complex else g * 0))
+sgn.vjp(x=lambda g, x, out: _sgn_vjp(g, x, out) if x.dtype.is_complex else g * 0)
 
 
 @elementwise(takes=NUMBERS)
@@ -177,9 +177,7 @@ def clamp_min(x, low, /):
     return maximum(x, low)
 
 
-clamp_min.vjp(
-    x=lambda g, x, low: where(x >= low, g, 0), low=lambda g, x, low: where(x < low, g, 0)
-)
+clamp_min.vjp(x=lambda g, x, low: where(x >= low, g, 0), low=lambda g, x, low: where(x < low, g, 0))
 
 
 @elementwise(takes=REAL, body=True)
@@ -193,7 +191,7 @@ clamp_max.vjp(
 )
 
 
-# exponentials and powers ----------------------------------------------------------------------------------------------
+# exponentials and powers --------------------------------------------------------------------------
 
 
 @elementwise(result="float")
@@ -278,7 +276,7 @@ def reciprocal(x, /):
 reciprocal.vjp(x=lambda g, out: -g * out * out)
 
 
-# trigonometric and hyperbolic -----------------------------------------------------------------------------------------
+# trigonometric and hyperbolic ---------------------------------------------------------------------
 
 
 @elementwise(result="float")
@@ -367,7 +365,7 @@ def tanh_backward(g, out, /):
     return g * (1 - out * out)
 
 
-# special functions ----------------------------------------------------------------------------------------------------
+# special functions --------------------------------------------------------------------------------
 
 
 @elementwise(result="float", takes=REAL)
@@ -405,7 +403,7 @@ def sigmoid_backward(g, out, /):
     return g * out * (1 - out)
 
 
-# rounding -------------------------------------------------------------------------------------------------------------
+# rounding -----------------------------------------------------------------------------------------
 
 
 @elementwise(takes=ORDERED)
@@ -432,7 +430,7 @@ for _step in (floor, ceil, trunc, round):
     _step.vjp(x=lambda g: g * 0)
 
 
-# complex numbers ------------------------------------------------------------------------------------------------------
+# complex numbers ----------------------------------------------------------------------------------
 
 
 @elementwise(holomorphic=False)
@@ -449,9 +447,7 @@ def angle(x, /):
 
 
 angle.vjp(
-    x=lambda g, x: (
-        g * sgn(x) * 1j / where(x == 0, 1, abs(x)) if x.dtype.is_complex else g * 0
-    )
+    x=lambda g, x: g * sgn(x) * 1j / where(x == 0, 1, abs(x)) if x.dtype.is_complex else g * 0
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plugrad import dtypes, shapes
+from plugrad import dtypes
 from plugrad.errors import ShapeError
 from plugrad.families import as_operand, composite, primitive
 from plugrad.ops.creation import copy_, full
@@ -14,7 +14,10 @@ def _cat_spec(tensors, dim):
     first = tensors[0]
     for spec in tensors[1:]:
         rest = spec.shape[:dim] + spec.shape[dim + 1 :]
-        if len(spec.shape) != len(first.shape) or rest != first.shape[:dim] + first.shape[dim + 1 :]:
+        if (
+            len(spec.shape) != len(first.shape)
+            or rest != first.shape[:dim] + first.shape[dim + 1 :]
+        ):
             raise ShapeError(
                 "cat",
                 "tensors",
@@ -61,7 +64,9 @@ def _pad_spec(x, padding):
 
 @composite(_pad_spec)
 def pad(x, /, padding, value):
-    """Each axis with `padding[axis]` = (before, after) elements of `value` more, or less where negative."""
+    """Each axis with `padding[axis]` = (before, after) elements of `value` more, or less where
+    negative.
+    """
     out = full(_pad_spec(x.spec, padding).shape, value, x.dtype, x.device)
     inner = out
     for dim, (low, high) in enumerate(padding):

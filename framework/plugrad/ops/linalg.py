@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plugrad import dtypes, shapes
+from plugrad import shapes
 from plugrad.errors import DtypeError, ShapeError
 from plugrad.families import composite, primitive
 from plugrad.ops.views import permute, reshape
@@ -13,7 +13,9 @@ def _matmul_spec(x, y):
     if x.dtype is not y.dtype:
         raise DtypeError("matmul", "other", expected=f"the dtype of input, {x.dtype}", got=y.dtype)
     if not x.shape or not y.shape:
-        raise ShapeError("matmul", "operands", expected="at least one axis each", got=(x.shape, y.shape))
+        raise ShapeError(
+            "matmul", "operands", expected="at least one axis each", got=(x.shape, y.shape)
+        )
     left = x.shape if len(x.shape) > 1 else (1, *x.shape)
     right = y.shape if len(y.shape) > 1 else (*y.shape, 1)
     if left[-1] != right[-2]:
@@ -31,7 +33,9 @@ def _matmul_spec(x, y):
 
 @primitive(_matmul_spec)
 def matmul(x, y, /):
-    """Product of matrices in the last two axes, the others broadcast; an operand with one axis is a vector."""
+    """Product of matrices in the last two axes, the others broadcast; an operand with one axis is a
+    vector.
+    """
 
 
 matmul.vjp(x=lambda g, x_spec, y: _left(g, x_spec, y), y=lambda g, x, y_spec: _right(g, x, y_spec))
@@ -49,13 +53,17 @@ def _linear_spec(x, weight, bias):
         raise ShapeError("linear", "bias", expected=str(weight.shape[:-1]), got=bias.shape)
     for name, spec in (("weight", weight), ("bias", bias)):
         if spec is not None and spec.dtype is not x.dtype:
-            raise DtypeError("linear", name, expected=f"the input's dtype, {x.dtype}", got=spec.dtype)
+            raise DtypeError(
+                "linear", name, expected=f"the input's dtype, {x.dtype}", got=spec.dtype
+            )
     return spec_of((*x.shape[:-1], *weight.shape[:-1]), x.dtype, x.device)
 
 
 @composite(_linear_spec)
 def linear(x, weight, bias, /):
-    """`x @ weight.T + bias`; `weight` is (out_features, in_features), `bias` (out_features,) or None."""
+    """`x @ weight.T + bias`; `weight` is (out_features, in_features), `bias` (out_features,) or
+    None.
+    """
     out = matmul(x, transpose(weight))
     return out if bias is None else out + bias
 
@@ -68,7 +76,11 @@ linear.vjp(
 
 
 def _weight_gradient(g, x, weight):
-    rows = reshape(x, (-1, x.shape[-1])) if x.numel() else reshape(x, (shapes.numel(x.shape[:-1]), x.shape[-1]))
+    rows = (
+        reshape(x, (-1, x.shape[-1]))
+        if x.numel()
+        else reshape(x, (shapes.numel(x.shape[:-1]), x.shape[-1]))
+    )
     count = weight.shape[0] if len(weight.shape) == 2 else 1
     return reshape(matmul(transpose(reshape(g, (rows.shape[0], count))), rows), weight.shape)
 

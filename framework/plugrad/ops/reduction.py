@@ -1,4 +1,6 @@
-"""Reductions along axes, and running sums. A contract's `dim` is a tuple of axes in ascending order."""
+"""Reductions along axes, and running sums. A contract's `dim` is a tuple of axes in ascending
+order.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,6 @@ from plugrad.ops.elementwise import exp, log, sqrt
 from plugrad.ops.joining import flip
 from plugrad.ops.views import expand, reshape
 from plugrad.spec import spec_of
-
-# ruff: noqa: A001 - the operators are named as users know them
 
 
 @reduction(result="sum")
@@ -55,9 +55,7 @@ def amin(x, /, dim, keepdim):
 
 # Elements that tie share the cotangent equally.
 for _extreme in (amax, amin):
-    _extreme.vjp(
-        x=lambda g, x, out, dim, keepdim: _share_among_ties(g, x, out, dim, keepdim)
-    )
+    _extreme.vjp(x=lambda g, x, out, dim, keepdim: _share_among_ties(g, x, out, dim, keepdim))
 
 
 @reduction(result="bool")
@@ -83,8 +81,9 @@ def logsumexp(x, /, dim, keepdim):
 
 
 logsumexp.vjp(
-    x=lambda g, x, out, dim, keepdim: unreduce(g, x.shape, dim, keepdim)
-    * exp(x - unreduce(out, x.shape, dim, keepdim))
+    x=lambda g, x, out, dim, keepdim: (
+        unreduce(g, x.shape, dim, keepdim) * exp(x - unreduce(out, x.shape, dim, keepdim))
+    )
 )
 
 
@@ -102,12 +101,16 @@ def _position_spec(name):
 
 @primitive(_position_spec("argmax"), family="position")
 def argmax(x, /, dim, keepdim):
-    """Where the largest element is, the first of equals; a NaN counts as largest. `dim` None: in the flattened tensor."""
+    """Where the largest element is, the first of equals; a NaN counts as largest. `dim` None: in
+    the flattened tensor.
+    """
 
 
 @primitive(_position_spec("argmin"), family="position")
 def argmin(x, /, dim, keepdim):
-    """Where the smallest element is, the first of equals; a NaN counts as smallest. `dim` None: in the flattened tensor."""
+    """Where the smallest element is, the first of equals; a NaN counts as smallest. `dim` None: in
+    the flattened tensor.
+    """
 
 
 def _widen(arguments, params):
@@ -121,9 +124,7 @@ def cumsum(x, /, dim):
     """Running sum along an axis; integers are summed as int64."""
 
 
-cumsum.vjp(
-    x=lambda g, dim: flip(cumsum(flip(g, (dim,)), dim), (dim,)) if g.ndim else g
-)
+cumsum.vjp(x=lambda g, dim: flip(cumsum(flip(g, (dim,)), dim), (dim,)) if g.ndim else g)
 
 
 @composite()

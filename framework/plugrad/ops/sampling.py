@@ -1,4 +1,5 @@
-"""Random numbers. `philox` defines the words; everything else is arithmetic on them, hence equal on every backend.
+"""Random numbers. `philox` defines the words; everything else is arithmetic on them, hence equal on
+every backend.
 
 Reference: Salmon, Moraes, Dror, Shaw, Parallel random numbers: as easy as 1, 2, 3, SC 2011.
 """
@@ -18,10 +19,11 @@ from plugrad.spec import spec_of
 
 @primitive(lambda count, device: spec_of((count,), dtypes.int64, device))
 def philox(seed, offset, count, device):
-    """Words `offset` to `offset + count - 1` of the stream of Philox4x32-10 with key `seed`, each from 0 to 2**32 - 1.
+    """Words `offset` to `offset + count - 1` of the stream of Philox4x32-10 with key `seed`, each
+    from 0 to 2**32 - 1.
 
-    Word i is lane i % 4 of the block whose counter is i // 4 (low word first, upper 64 bits zero); the key is the seed's low and
-    high word. `offset` is a multiple of 4.
+    Word i is lane i % 4 of the block whose counter is i // 4 (low word first, upper 64 bits zero);
+    the key is the seed's low and high word. `offset` is a multiple of 4.
     """
 
 
@@ -36,7 +38,9 @@ def _random_spec(name):
 
 @composite(_random_spec("uniform"))
 def uniform(seed, offset, shape, dtype, device):
-    """Uniform numbers in [0, 1), multiples of 2**-24, or of 2**-53 for float64, which takes two words each."""
+    """Uniform numbers in [0, 1), multiples of 2**-24, or of 2**-53 for float64, which takes two
+    words each.
+    """
     count = shapes.numel(shape)
     if dtype is dtypes.float64:
         words = philox(seed, offset, 2 * count, device)
@@ -55,7 +59,8 @@ def uniform(seed, offset, shape, dtype, device):
 def normal(seed, offset, shape, dtype, device):
     """Normal numbers of mean 0 and variance 1: Box-Muller on uniform numbers, the cosine half.
 
-    G. E. P. Box, M. E. Muller, A note on the generation of random normal deviates, Annals of Mathematical Statistics 29 (1958).
+    G. E. P. Box, M. E. Muller, A note on the generation of random normal deviates, Annals of
+    Mathematical Statistics 29 (1958).
     """
     count = shapes.numel(shape)
     wide = dtypes.float64 if dtype is dtypes.float64 else dtypes.float32
@@ -66,10 +71,14 @@ def normal(seed, offset, shape, dtype, device):
 
 @composite(lambda shape, dtype, device: spec_of(shape, dtype, device))
 def randint(seed, offset, low, high, shape, dtype, device):
-    """Integers from `low` to `high - 1`: 64 random bits modulo the width, whose bias is below width / 2**63."""
+    """Integers from `low` to `high - 1`: 64 random bits modulo the width, whose bias is below width
+    / 2**63.
+    """
     count = shapes.numel(shape)
     words = philox(seed, offset, 2 * count, device)
-    wide = ((slice_dim(words, 0, 0, 2 * count, 2) >> 1) << 32) | slice_dim(words, 0, 1, 2 * count, 2)
+    wide = ((slice_dim(words, 0, 0, 2 * count, 2) >> 1) << 32) | slice_dim(
+        words, 0, 1, 2 * count, 2
+    )
     return reshape(cast(remainder(wide, high - low) + low, dtype), shape)
 
 

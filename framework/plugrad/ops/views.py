@@ -1,4 +1,5 @@
-"""Views: another shape and other strides over the same storage. `plugrad.geometry` does the arithmetic, no kernel runs.
+"""Views: another shape and other strides over the same storage. `plugrad.geometry` does the
+arithmetic, no kernel runs.
 
 The adjoint of every view is `place`: zeros, with the cotangent written where the view looked.
 """
@@ -66,9 +67,7 @@ def diagonal(x, /, offset, dim1, dim2):
 
 
 diagonal.vjp(
-    x=lambda g, x_spec, offset, dim1, dim2: place(
-        g, x_spec.shape, "diagonal", (offset, dim1, dim2)
-    )
+    x=lambda g, x_spec, offset, dim1, dim2: place(g, x_spec.shape, "diagonal", (offset, dim1, dim2))
 )
 
 
@@ -77,14 +76,12 @@ def unfold(x, /, dim, size, step):
     """Windows of an axis, as a new last axis of `size`; the axis itself counts the windows."""
 
 
-unfold.vjp(
-    x=lambda g, x_spec, dim, size, step: place(g, x_spec.shape, "unfold", (dim, size, step))
-)
+unfold.vjp(x=lambda g, x_spec, dim, size, step: place(g, x_spec.shape, "unfold", (dim, size, step)))
 
 
 @view_operator(geometry.windows)
 def windows(x, /, kernel, stride, dilation):
-    """From (N, C, *spatial) to (N, C, *counts, *kernel): all windows of a convolution or pooling."""
+    """From (N, C, *spatial) to (N, C, *counts, *kernel): all windows of a convolution."""
 
 
 windows.vjp(
@@ -96,7 +93,7 @@ windows.vjp(
 
 @view_operator(geometry.as_strided)
 def as_strided(x, /, shape, strides, offset):
-    """Any shape and strides over the storage. Differentiable where `x` fills its storage in order."""
+    """Any shape and strides over the storage. Differentiable where `x` fills that in order."""
 
 
 as_strided.vjp(
@@ -155,7 +152,9 @@ view_as_complex.vjp(x=lambda g: view_as_real(clone(g)))
 @composite(lambda g, shape: spec_of(shape, g.dtype, g.device))
 def place(g, /, shape, view, params):
     """Zeros of `shape`, with `g` added where the named view with these parameters looks."""
-    looked, strides, _ = operators[view].geometry(shape, shapes.contiguous_strides(shape), 0, *params)
+    looked, strides, _ = operators[view].geometry(
+        shape, shapes.contiguous_strides(shape), 0, *params
+    )
     out = full(shape, 0, g.dtype, g.device)
     if not shapes.overlaps(looked, strides):
         copy_(dispatch(operators[view], (out,), params), g)
@@ -182,9 +181,7 @@ def overwrite(x, source, /, steps):
 
 
 overwrite.vjp(
-    x=lambda g, source_spec, steps: overwrite(
-        g, full((), 0, g.dtype, g.device), steps
-    ),
+    x=lambda g, source_spec, steps: overwrite(g, full((), 0, g.dtype, g.device), steps),
     source=lambda g, steps: _follow(g, steps),
 )
 
