@@ -65,7 +65,7 @@ def array_from_host(
 @kernel
 def array_to_host(array: Any) -> memoryview:
     """Bytes of the array itself where they lie in order, else of a copy."""
-    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 @kernel

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -194,9 +193,10 @@ def columns_of(x: Array, plan: Plan, groups: int) -> Iterator[tuple[slice, slice
             for tap, seen in block.taps:
                 columns[tap] = phases[(some, *seen)].transpose(order)
             places = block.stop - block.start
-            row = share * prod(plan.kernel[1:]) * places
+            lines = share * prod(plan.kernel[1:])  # of columns, from one row of the input
+            row = lines * places * size
             rows = block.rows.stop - block.rows.start
-            shape = (count, rows, plan.kernel[0] * row // places, places)
-            strides = (block.shape[0] * row * size, plan.step * row * size, places * size, size)
+            shape = (count, rows, plan.kernel[0] * lines, places)
+            strides = (block.shape[0] * row, plan.step * row, places * size, size)
             matrices = np.ndarray(shape, x.dtype, columns, 0, strides)
             yield some, block.rows, slice(block.start, block.stop), matrices

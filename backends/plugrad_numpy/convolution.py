@@ -24,7 +24,7 @@ def _convolve(
     dilation: Sizes,
     groups: int,
 ) -> Array:
-    """From and to (C, *spatial, N); `padding` is that on the left, `out` says how far to go right."""
+    """From and to (C, *spatial, N); `padding` is that on the left, `out` the sizes to arrive at."""
     count, kernel, batch = weight.shape[0], weight.shape[2:], x.shape[-1]
     plan = plan_for(x.shape, out, kernel, stride, padding, dilation, groups, x.itemsize)
     filters = _row_by_row(weight, plan, groups)[:, None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from plugrad.hooks import kernel
@@ -11,7 +13,8 @@ from plugrad_numpy.arrays import ieee, in_single, quietly
 @kernel
 @in_single
 def sum(x, dim, keepdim):
-    return ieee.run(np.add.reduce, x, dim, None, None, keepdim)
+    reduce: Any = np.add.reduce  # positional: keywords cost a tenth of a small sum
+    return ieee.run(reduce, x, dim, None, None, keepdim)
 
 
 @kernel

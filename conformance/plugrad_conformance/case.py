@@ -1,8 +1,10 @@
-"""Case: how one operator is called, and what NumPy says it should give. A row of `cases/<family>.py` is one of these.
+"""Case: how one operator is called, and what NumPy says it should give. A row of
+`cases/<family>.py` is one of these.
 
-Inputs are recipes, so that every dtype gets its own: `reals(3, 4)` draws floats for a float row, integers for an integer
-row. What belongs to the operator whatever the row's dtype is, such as positions or masks, comes from `integers` and
-`bools`. The reference sees the rounded inputs in float64 or complex128, integers and bools as they are.
+Inputs are recipes, so that every dtype gets its own: `reals(3, 4)` draws floats for a float row,
+integers for an integer row. What belongs to the operator whatever the row's dtype is, such as
+positions or masks, comes from `integers` and `bools`. The reference sees the rounded inputs in
+float64 or complex128, integers and bools as they are.
 """
 
 from __future__ import annotations
@@ -38,17 +40,19 @@ def native(dtype: DType) -> np.dtype[Any]:
     return np.dtype(ml_dtypes.bfloat16 if dtype is dtypes.bfloat16 else dtype.name)
 
 
-# tolerance classes ----------------------------------------------------------------------------------------------------
+# tolerance classes --------------------------------------------------------------------------------
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far a result may be from the float64 reference, in units in the last place (`eps`) of its dtype.
+    """How far a result may be from the float64 reference, in units in the last place (`eps`) of its
+    dtype.
 
-    `own` units of the element itself. `steps` units of the largest operand or result, for operators that round in
-    between. `terms` units of float32, or of a wider dtype, per term of a sum: halves are summed in float32. With
-    `product` a term is as large as the product of the largest elements of all operands.
+    `own` units of the element itself. `steps` units of the largest operand or result, for operators
+    that round in between. `terms` units of float32, or of a wider dtype, per term of a sum: halves
+    are summed in float32. With `product` a term is as large as the product of the largest elements
+    of all operands.
     """
 
     name: str
@@ -67,12 +71,15 @@ class Tolerance:
             self.product,
         )
 
-
     def stepwise(self, dtype: DType) -> Tolerance:
-        """The class of a body, which rounds to the dtype after each step: more than the sums of kernels cost halves."""
+        """The class of a body, which rounds to the dtype after each step: more than the sums of
+        kernels cost halves.
+        """
         if self.name == "exact" or dtype.itemsize != 2:
             return self
-        return Tolerance(f"stepwise {self.name}", 4 * self.own, 2 * self.steps + 8, self.terms, self.product)
+        return Tolerance(
+            f"stepwise {self.name}", 4 * self.own, 2 * self.steps + 8, self.terms, self.product
+        )
 
 
 EXACT = Tolerance("exact")
@@ -83,7 +90,7 @@ REDUCTION = Tolerance("reduction", own=2, terms=1)
 CONTRACTION = Tolerance("contraction", own=2, terms=1, product=True)
 
 
-# inputs ---------------------------------------------------------------------------------------------------------------
+# inputs -------------------------------------------------------------------------------------------
 
 
 @final
@@ -157,7 +164,7 @@ def _reals(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
 
 
 def _nonzero(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
-    x = np.asarray(_reals(draw, shape, dtype))
+    x: Any = np.asarray(_reals(draw, shape, dtype))
     if dtype.kind in ("bool", "int"):
         return np.where(x == 0, 1, x)
     return x + np.where(x.real < 0, -0.4, 0.4)
@@ -181,7 +188,7 @@ def _unit(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
     return x + 1j * draw.uniform(-0.9, 0.9, shape) if dtype.is_complex else x
 
 
-# calls and cases ------------------------------------------------------------------------------------------------------
+# calls and cases ----------------------------------------------------------------------------------
 
 
 @final
@@ -199,7 +206,9 @@ DEVICE = Placeholder("device")
 @final
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One way to call an operator: recipes (or None, or a tuple of recipes) for its tensors, and its parameters."""
+    """One way to call an operator: recipes (or None, or a tuple of recipes) for its tensors, and
+    its parameters.
+    """
 
     tensors: tuple[Any, ...]
     params: dict[str, Any]
@@ -220,15 +229,17 @@ def each(**variants: Call) -> dict[str, Call]:
 class Case:
     """One operator: its variants and the truth about them.
 
-    `reference` takes the arrays and the parameters and returns an array (or a tuple of them), for an operator that
-    writes what the written tensors then hold; `None` where only the spec of the result is promised. `dtypes` are those
-    that the operator accepts: it must refuse all others with a DtypeError, but for those in `also`, of which nothing is
-    said. `as_float`: integers are computed as the
-    default float dtype. `result` gives the result's dtype from the row's and the parameters, where it is neither the
-    row's nor NumPy's own. `differentiable` and `twice` say how often the derivative is checked, `special` whether NaN
-    and infinities are tried, `signed_zero` whether a result of 0 has a sign to compare, `layouts` whether tensors in
-    other memory orders may be given, and `expands` whether with equal elements throughout, `opaque` that the body is no composition of operators, so that it has no derivative
-    of its own to compare with. By the tensors in `constants` the operator is not differentiated.
+    `reference` takes the arrays and the parameters and returns an array (or a tuple of them), for
+    an operator that writes what the written tensors then hold; `None` where only the spec of the
+    result is promised. `dtypes` are those that the operator accepts: it must refuse all others with
+    a DtypeError, but for those in `also`, of which nothing is said. `as_float`: integers are
+    computed as the default float dtype. `result` gives the result's dtype from the row's and the
+    parameters, where it is neither the row's nor NumPy's own. `differentiable` and `twice` say how
+    often the derivative is checked, `special` whether NaN and infinities are tried, `signed_zero`
+    whether a result of 0 has a sign to compare, `layouts` whether tensors in other memory orders
+    may be given, and `expands` whether with equal elements throughout, `opaque` that the body is no
+    composition of operators, so that it has no derivative of its own to compare with. By the
+    tensors in `constants` the operator is not differentiated.
     """
 
     function: Any
@@ -253,9 +264,13 @@ class Case:
         operator = self.function.operator
         object.__setattr__(self, "operator", operator)
         for name, made in self.variants.items():
-            if len(made.tensors) != len(operator.tensors) or tuple(made.params) != operator.parameters:
+            if (
+                len(made.tensors) != len(operator.tensors)
+                or tuple(made.params) != operator.parameters
+            ):
                 raise TypeError(
-                    f"case {operator.name}, variant {name}: expected the tensors {operator.tensors} "
+                    f"case {operator.name}, variant {name}: expected the tensors "
+                    f"{operator.tensors} "
                     f"and the parameters {operator.parameters}, got {len(made.tensors)} tensors "
                     f"and {tuple(made.params)}"
                 )

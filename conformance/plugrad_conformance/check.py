@@ -1,4 +1,6 @@
-"""Closeness to a reference: computed tolerances, and an error that says all that is needed to see the failure again."""
+"""Closeness to a reference: computed tolerances, and an error that says all that is needed to see
+the failure again.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+
 from plugrad_conformance.case import EXACT, Tolerance
 from plugrad_conformance.layouts import Layout
 from plugrad_conformance.program import program
@@ -28,11 +31,13 @@ def assert_close(
     cotangents: Sequence[Array] = (),
     tolerance: Tolerance | None = None,
 ) -> None:
-    """Raise unless a result has the reference's shape and dtype, and is as near as dtype and tolerance class ask.
+    """Raise unless a result has the reference's shape and dtype, and is as near as dtype and
+    tolerance class ask.
 
-    NaN equals NaN, infinities must agree, and in the exact class the signs of zeros. The error names operator, dtype, the inputs' shapes and the worst element with
-    its achieved and its allowed error, and ends with a program to paste. `room` replaces the computed allowance: then the
-    dtype is the reference's own.
+    NaN equals NaN, infinities must agree, and in the exact class the signs of zeros. The error
+    names operator, dtype, the inputs' shapes and the worst element with its achieved and its
+    allowed error, and ends with a program to paste. `room` replaces the computed allowance: then
+    the dtype is the reference's own.
     """
     arrays = row.arrays() if arrays is None else arrays
     tolerance = tolerance or row.case.tolerance
@@ -119,7 +124,10 @@ def _worst_element(got: Array, want: Array, room: Array) -> str:
         if not len(wrong):
             return ""
         place = tuple(map(int, wrong[0]))
-        return f"{len(wrong)} of {got.size} elements differ, first at {place}: {got[place]}, expected {want[place]}"
+        return (
+            f"{len(wrong)} of {got.size} elements differ, first at {place}: {got[place]}, "
+            f"expected {want[place]}"
+        )
     with np.errstate(all="ignore"):
         # What the dtype cannot hold must have become infinite.
         rounded = parts(want.astype(got.dtype))
@@ -138,6 +146,6 @@ def _worst_element(got: Array, want: Array, room: Array) -> str:
     at = tuple(map(int, place[: got.ndim]))
     allowed = float(np.broadcast_to(room, error.shape)[place])
     return (
-        f"{int(np.sum(wrong))} of {got.size} elements are off, worst at {at}: {got[at]}, expected {want[at]}; "
-        f"error {float(error[place]):.3g}, allowed {allowed:.3g}"
+        f"{int(np.sum(wrong))} of {got.size} elements are off, worst at {at}: {got[at]}, "
+        f"expected {want[at]}; error {float(error[place]):.3g}, allowed {allowed:.3g}"
     )

@@ -1,7 +1,8 @@
-"""Derivatives two ways: by the framework, and by central differences of float64 results, both through the public API.
+"""Derivatives two ways: by the framework, and by central differences of float64 results, both
+through the public API.
 
-A `Problem` is a row seen as a function of its floating inputs alone. Of a complex input the gradient is dL/da + i dL/db for
-an element a + ib, as the framework has it.
+A `Problem` is a row seen as a function of its floating inputs alone. Of a complex input the
+gradient is dL/da + i dL/db for an element a + ib, as the framework has it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
+
 import plugrad
 from plugrad.ops import creation
 from plugrad_conformance.layouts import Layout
@@ -22,7 +24,7 @@ Array = np.ndarray[Any, Any]
 
 @final
 class Problem:
-    """A row as a function: `inputs` are the arrays to differentiate by, stored as the layout says."""
+    """A row as a function: `inputs` are the arrays to differentiate by, stored as in the layout."""
 
     def __init__(self, row: Row, device: str, layout: Layout | None = None) -> None:
         self.row = row
@@ -39,7 +41,7 @@ class Problem:
         self.inputs = [array for array, free in pairs if free]
 
     def outputs(self, inputs: list[Any], function: Callable[..., Any] | None = None) -> list[Any]:
-        """The floating results for tensors in place of `inputs`; `function` replaces the operator."""
+        """The floating results for tensors in place of `inputs`, of the operator or `function`."""
         given = iter(inputs)
         free = iter(self._free)
         bases = nested(
@@ -55,7 +57,7 @@ class Problem:
         out = call(*operands, *self.row.params(self.device))
         results = out if type(out) is tuple else (out,)
         if operator.writes:
-            # The whole of the written memory: what the operator left alone belongs to the graph too.
+            # All of the written memory: what the operator left alone belongs to the graph too.
             results = tuple([bases[i] for i in operator.writes])
         return [each for each in results if each.dtype.is_floating_point or each.dtype.is_complex]
 
@@ -75,7 +77,9 @@ class Problem:
     def gradients(
         self, cotangents: list[Array], function: Callable[..., Any] | None = None
     ) -> list[Array]:
-        """The framework's gradients of the outputs' sum weighted by the cotangents; zeros for an absent one."""
+        """The framework's gradients of the outputs' sum weighted by the cotangents; zeros for an
+        absent one.
+        """
         wanted = self.leaves()
         found = pull(self.outputs(wanted, function), wanted, self._tensors(cotangents))
         return [
@@ -150,7 +154,9 @@ def pull(
 def numerical_gradients(
     function: Callable[[list[Array]], list[Array]], inputs: list[Array], cotangents: list[Array]
 ) -> list[Array]:
-    """Central differences of the outputs' sum weighted by the cotangents, for every element of every input."""
+    """Central differences of the outputs' sum weighted by the cotangents, for every element of
+    every input.
+    """
     found = []
     for position, x in enumerate(inputs):
         gradient = np.zeros(x.shape, x.dtype)
@@ -185,12 +191,10 @@ def _slope(
     x = inputs[position]
     ahead = function([*inputs[:position], x + change, *inputs[position + 1 :]])
     behind = function([*inputs[:position], x - change, *inputs[position + 1 :]])
-    return 0.5 * sum(
-        inner(c, a - b) for a, b, c in zip(ahead, behind, cotangents, strict=True)
-    )
+    return 0.5 * sum(inner(c, a - b) for a, b, c in zip(ahead, behind, cotangents, strict=True))
 
 
-def inner(x: Array, y: Array) -> float:
+def inner(x: Any, y: Any) -> float:
     """The real inner product; complex numbers count as pairs."""
     return float(np.sum((np.conj(x) * y).real))
 

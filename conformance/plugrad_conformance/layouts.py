@@ -1,7 +1,8 @@
-"""Layouts: the same elements in another order of memory. Each says how to store an array, and how to look at it.
+"""Layouts: the same elements in another order of memory. Each says how to store an array, and how
+to look at it.
 
-What a layout leaves between the elements is filled with their values plus one, so that a kernel that reads past the
-strides gives a wrong answer rather than a lucky one.
+What a layout leaves between the elements is filled with their values plus one, so that a kernel
+that reads past the strides gives a wrong answer rather than a lucky one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
+
 from plugrad import ops
 
 Stored = np.ndarray[Any, Any]
@@ -19,8 +21,9 @@ Stored = np.ndarray[Any, Any]
 @final
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`fits` says for which shapes there is such a layout. `store` gives the array to make a tensor of, `look` the view of that tensor with a given shape, `text` the same
-    as a program writes it. `value` is what the view holds: the array, but for `expanded`, which repeats its first part.
+    """`fits` says for which shapes there is such a layout. `store` gives the array to make a tensor
+    of, `look` the view of that tensor with a given shape, `text` the same as a program writes it.
+    `value` is what the view holds: the array, but for `expanded`, which repeats its first part.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The pytest plugin: the option that says which backend is tested, and the table of who answered."""
+"""The pytest plugin: the option that says which backend is tested, and the line on who answered."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In the kit's own tests a warning is an error, whatever the settings of the folder that it is run from."""
+    """In the kit's own tests a warning is an error, whatever the settings of the folder that it is
+    run from.
+    """
     for item in items:
         if item.path.is_relative_to(_KIT):
             item.add_marker(pytest.mark.filterwarnings("error"))
@@ -40,4 +42,6 @@ def pytest_terminal_summary(
     if answered:
         parts = ", ".join(f"{count} {status}" for status, count in answered.most_common())
         backend = config.getoption("--backend")
-        terminalreporter.write_line(f"plugrad conformance, {backend}: {answered.total()} rows: {parts}")
+        terminalreporter.write_line(
+            f"plugrad conformance, {backend}: {answered.total()} rows: {parts}"
+        )

@@ -1,4 +1,4 @@
-"""A failure as a program to paste: the row's tensors as literals, the call, and what was expected."""
+"""A failure as a program to paste: a row's tensors as literals, the call, and what was expected."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from plugrad.dtypes import BY_NAME, DType
 from plugrad_conformance.case import family_of
 from plugrad_conformance.layouts import Layout
@@ -58,14 +59,16 @@ def _operand(
             for i, each in enumerate(value)
         ]
         return f"({', '.join(parts)},)"
-    laid = layout is not None and layout.fits(value.shape)
-    made = _literal(layout.store(value) if laid else value, device)
+    stored, look = value, ""
+    if layout is not None and layout.fits(value.shape):
+        stored, look = layout.store(value), layout.text(value.shape)
+    made = _literal(stored, device)
     differentiable = leaf and value.dtype.kind not in "biu"
     if differentiable:
         made += ".requires_grad_()"
         inputs.append(name)
     lines.append(f"{name} = {made}")
-    return f"{name}{layout.text(value.shape)}" if laid else name
+    return f"{name}{look}"
 
 
 def _literal(array: Any, device: str) -> str:

@@ -1,4 +1,6 @@
-"""Rows: every case × variant × dtype, in fixed order and with readable names. A test takes a row and a backend's name."""
+"""Rows: every case × variant × dtype, in fixed order and with readable names. A test takes a row
+and a backend's name.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
+
 import plugrad
 from plugrad.dtypes import DType
 from plugrad_conformance.case import DEVICE, DTYPE, Call, Case, Placeholder, native
@@ -34,7 +37,9 @@ class Row:
         return self.case.variants[self.variant]
 
     def arrays(self) -> Arrays:
-        """The tensors' contents in NumPy: the same at every call, and equal numbers for every dtype of a kind."""
+        """The tensors' contents in NumPy: the same at every call, and equal numbers for every dtype
+        of a kind.
+        """
         draw = np.random.default_rng(zlib.crc32(f"{self.case.name}-{self.variant}".encode()))
         return nested(lambda recipe: recipe.make(draw, self.dtype), self.call.tensors)
 
@@ -58,11 +63,13 @@ class Row:
         return array if as_it_is else array.astype(np.float64)
 
     def run(self, tensors: tuple[Any, ...], params: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Call the operator as users do; its results, or what it has written, one after the other."""
+        """Call the operator as users do; its results, or what it has written, as a flat tuple."""
         return tuple(leaves((self.case.function(*tensors, *params),)))
 
     def result_dtype(self, want: Any, device: str) -> np.dtype[Any]:
-        """What dtype a result must have: NumPy's own for bools and integers, else the row's, or its real or complex half."""
+        """What dtype a result must have: NumPy's own for bools and integers, else the row's, or its
+        real or complex half.
+        """
         if self.case.result is not None:
             return native(self.case.result(self.dtype, self.params(device)))
         if want.dtype.kind in "biu":
@@ -109,7 +116,11 @@ def nested(function: Callable[[Any], Any], values: tuple[Any, ...]) -> tuple[Any
     """The function of every value, where a value may be None or a tuple of values."""
     return tuple(
         [
-            nested(function, each) if type(each) is tuple else each if each is None else function(each)
+            nested(function, each)
+            if type(each) is tuple
+            else each
+            if each is None
+            else function(each)
             for each in values
         ]
     )
@@ -135,12 +146,14 @@ def to_tensors(arrays: Arrays, device: str) -> tuple[Any, ...]:
 
 
 def to_numpy(value: Any) -> Any:
-    """A copy of a tensor's elements; raises if the backend's array is not what the tensor's spec says."""
+    """A copy of a tensor's elements; raises if the backend's array is not what the tensor's spec
+    says.
+    """
     describe = plugrad.backends.backend(value.device.type).service("array_spec")
     shape, dtype = describe(value.native())
     if (tuple(shape), dtype) != (value.spec.shape, value.dtype):
         raise AssertionError(
-            f"array and spec differ: the backend's array has shape {tuple(shape)} and dtype {dtype}, "
-            f"the spec says {value.spec.shape} and {value.dtype}"
+            f"array and spec differ: the backend's array has shape {tuple(shape)} and dtype "
+            f"{dtype}, the spec says {value.spec.shape} and {value.dtype}"
         )
     return np.array(value.detach().numpy())

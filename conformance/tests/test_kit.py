@@ -1,4 +1,6 @@
-"""The kit itself: sound kernels pass, and each kind of fault that a backend can have is caught by the test meant for it."""
+"""The kit itself: sound kernels pass, and each kind of fault that a backend can have is caught by
+the test meant for it.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import plugrad
 import pytest
+
+import plugrad
 from plugrad_conformance.case import EXACT, REDUCTION, ROUNDED
 from plugrad_conformance.cases.sampling import philox_block
 from plugrad_conformance.check import allowed_error, assert_close
@@ -58,7 +61,7 @@ def in_layout(name: str, layout: str) -> None:
     test_forward.test_values_do_not_depend_on_the_order_in_memory(row_named(name), found, "numpy")
 
 
-# faults of a backend --------------------------------------------------------------------------------------------------
+# faults of a backend ------------------------------------------------------------------------------
 
 
 def test_values_that_are_slightly_off_are_caught(sabotage: Any) -> None:
@@ -67,7 +70,7 @@ def test_values_that_are_slightly_off_are_caught(sabotage: Any) -> None:
 
     check_values("tanh-float32-rows")
     sabotage(tanh)
-    with pytest.raises(AssertionError, match="error .* allowed"):
+    with pytest.raises(AssertionError, match=r"error .* allowed"):
         check_values("tanh-float32-rows")
 
 
@@ -144,16 +147,13 @@ def test_kernel_that_writes_past_strides_is_caught(sabotage: Any) -> None:
 
 def test_forgotten_return_is_caught(sabotage: Any) -> None:
     def sigmoid(x: Any) -> Any:
-        1 / (1 + np.exp(-x))
+        _ = 1 / (1 + np.exp(-x))
 
     operator = plugrad.ops.operators["sigmoid"]
-    plugrad.backends.unload("numpy")
     test_contract.test_kernel_answers_some_row(operator, "numpy")
-    backend = plugrad.backends.backend("numpy")
-    only = [hook for hook in backend.answering("sigmoid") if hook.plugin_name != "plugrad.bodies"]
-    assert len(only) == 1
     sabotage(sigmoid)
-    assert test_contract.kernel_answer(row_named("sigmoid-float32-rows"), "numpy", sigmoid) is None
+    with pytest.raises(AssertionError, match="lack a return"):
+        test_contract.test_kernel_answers_some_row(operator, "numpy")
 
 
 def test_lost_nan_is_caught(sabotage: Any) -> None:
@@ -181,19 +181,19 @@ def test_wrong_backward_kernel_is_caught(sabotage: Any) -> None:
         test_contract.test_stated_derivative_is_that_of_the_body(row, "numpy")
 
 
-# the checks themselves ------------------------------------------------------------------------------------------------
+# the checks themselves ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("got", "want", "complaint"),
     [
-        (np.float32([1, 2]), np.array([1.0, 2.1]), r"worst at \(1,\)"),
-        (np.float32([1, np.nan]), np.array([1.0, 2.0]), "1 of 2"),
-        (np.float32([1, 2]), np.array([1.0, np.nan]), "1 of 2"),
-        (np.float32([1, np.inf]), np.array([1.0, -np.inf]), "1 of 2"),
-        (np.float32([1, 2, 3]), np.array([1.0, 2.0]), "shape"),
-        (np.float64([1, 2]), np.array([1.0, 2.0]), "dtype"),
-        (np.int64([1, 2]), np.array([1, 3]), "1 of 2 elements differ"),
+        (np.array([1, 2], np.float32), np.array([1.0, 2.1]), r"worst at \(1,\)"),
+        (np.array([1, np.nan], np.float32), np.array([1.0, 2.0]), "1 of 2"),
+        (np.array([1, 2], np.float32), np.array([1.0, np.nan]), "1 of 2"),
+        (np.array([1, np.inf], np.float32), np.array([1.0, -np.inf]), "1 of 2"),
+        (np.array([1, 2, 3], np.float32), np.array([1.0, 2.0]), "shape"),
+        (np.array([1, 2], np.float64), np.array([1.0, 2.0]), "dtype"),
+        (np.array([1, 2], np.int64), np.array([1, 3]), "1 of 2 elements differ"),
     ],
 )
 def test_what_is_not_close_raises(got: Any, want: Any, complaint: str) -> None:
@@ -204,9 +204,9 @@ def test_what_is_not_close_raises(got: Any, want: Any, complaint: str) -> None:
 @pytest.mark.parametrize(
     ("got", "want"),
     [
-        (np.float32([1, np.nan, np.inf]), np.array([1.0, np.nan, np.inf])),
-        (np.float32([np.inf]), np.array([1e39])),
-        (np.float32([0.1]), np.array([0.1])),
+        (np.array([1, np.nan, np.inf], np.float32), np.array([1.0, np.nan, np.inf])),
+        (np.array([np.inf], np.float32), np.array([1e39])),
+        (np.array([0.1], np.float32), np.array([0.1])),
     ],
 )
 def test_what_a_dtype_can_hold_is_close(got: Any, want: Any) -> None:
@@ -214,8 +214,9 @@ def test_what_a_dtype_can_hold_is_close(got: Any, want: Any) -> None:
 
 
 def test_zeros_of_the_wrong_sign_are_not_close_in_the_exact_class() -> None:
+    row = row_named("neg-float32-rows")
     with pytest.raises(AssertionError, match="wrong sign"):
-        assert_close(np.float32([0.0]), np.array([-0.0]), row_named("neg-float32-rows"), "numpy")
+        assert_close(np.array([0.0], np.float32), np.array([-0.0]), row, "numpy")
 
 
 def test_allowance_grows_with_dtype_and_class() -> None:
@@ -279,11 +280,21 @@ def test_reference_stream_gives_the_published_words(counter: Any, key: Any, word
     assert philox_block(counter, key) == words
 
 
-# as a backend's author runs it ----------------------------------------------------------------------------------------
+# as a backend's author runs it --------------------------------------------------------------------
 
 
 def pytest_in(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:benchmark",
+        *options,
+    ]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 

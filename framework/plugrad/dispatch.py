@@ -132,7 +132,7 @@ def dispatch(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, 
         plan = None
     if plan is None:
         lifted = max(flatten(arguments), key=_level, default=None)
-        if _level(lifted):
+        if lifted is not None and _level(lifted):
             return lifted.interpret(operator, arguments, params)
         if operator.prepare is not None:
             arguments, params = operator.prepare(arguments, params)
@@ -149,7 +149,7 @@ def execute(
         native = kernel(*[_native(argument) for argument in arguments], *params)
         if native is not None:
             spec = plan.spec
-            out = wrap_all(native, spec) if type(spec) is tuple else wrap(native, spec)
+            out = wrap_all(native, spec) if spec.__class__ is tuple else wrap(native, spec)
             if operator.differentiable:
                 record(operator, arguments, params, out, plan)
             return out
@@ -172,7 +172,7 @@ def execute(
 
 def wrap_all(native: Any, spec: Any) -> Any:
     """A kernel's result, or results, as tensors."""
-    if type(spec) is tuple:
+    if spec.__class__ is tuple:
         return tuple([wrap(each, its) for each, its in zip(native, spec, strict=True)])
     return wrap(native, spec)
 
@@ -193,7 +193,7 @@ def record(
     wanted = 0
     for position in operator.differentiable:
         argument = arguments[position]
-        if type(argument) is tuple or argument is None:
+        if argument.__class__ is tuple or argument is None:
             parent = _node(argument)
         else:
             parent = argument.node if argument.origin is None else node_of(argument)
@@ -224,7 +224,7 @@ def flatten(arguments: tuple[Any, ...]) -> list[Any]:
     """The tensors among the arguments."""
     found: list[Any] = []
     for argument in arguments:
-        if type(argument) is tuple:
+        if argument.__class__ is tuple:
             found += flatten(argument)
         elif argument is not None:
             found.append(argument)
@@ -238,7 +238,7 @@ def infer(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...
     with no_grad():
         out = operator.body(*[_without_data(argument) for argument in arguments], *params)
     device = specs[0].device
-    if type(out) is tuple:
+    if out.__class__ is tuple:
         return tuple([spec_of(each.spec.shape, each.spec.dtype, device) for each in out])
     return spec_of(out.spec.shape, out.spec.dtype, device)
 
@@ -248,7 +248,7 @@ def _level(value: Any) -> int:
 
 
 def _spec(argument: Any) -> Any:
-    if type(argument) is tuple:
+    if argument.__class__ is tuple:
         return tuple([_spec(each) for each in argument])
     return None if argument is None else argument.spec
 
@@ -256,7 +256,7 @@ def _spec(argument: Any) -> Any:
 def _native(argument: Any) -> Any:
     if argument is None:
         return None
-    if type(argument) is tuple:
+    if argument.__class__ is tuple:
         return tuple([_native(each) for each in argument])
     array = argument.array
     return argument.native() if array is None else array
@@ -265,7 +265,7 @@ def _native(argument: Any) -> Any:
 def _node(argument: Any) -> Any:
     if argument is None:
         return None
-    if type(argument) is tuple:
+    if argument.__class__ is tuple:
         nodes = tuple([_node(each) for each in argument])
         return nodes if any(nodes) else None
     return argument.node if argument.origin is None else node_of(argument)
@@ -274,7 +274,7 @@ def _node(argument: Any) -> Any:
 def _without_data(argument: Any) -> Any:
     if argument is None:
         return None
-    if type(argument) is tuple:
+    if argument.__class__ is tuple:
         return tuple([_without_data(each) for each in argument])
     spec = argument.spec
     return wrap(NO_DATA, spec_of(spec.shape, spec.dtype, Device(META)))
@@ -338,7 +338,7 @@ def _spec_of_result(arguments: tuple[Any, ...], native: Any) -> Spec:
 
 
 def _compute_nothing(spec: Any) -> Kernel:
-    result = (NO_DATA,) * len(spec) if type(spec) is tuple else NO_DATA
+    result = (NO_DATA,) * len(spec) if spec.__class__ is tuple else NO_DATA
     return lambda *arguments: result
 
 
@@ -381,7 +381,7 @@ def _run_body(
     with no_grad():
         out = operator.body(*arguments, *params)
     if plan.spec is None:
-        plan.spec = tuple([each.spec for each in out]) if type(out) is tuple else out.spec
+        plan.spec = tuple([each.spec for each in out]) if out.__class__ is tuple else out.spec
     record(operator, arguments, params, out, plan)
     return out
 
@@ -391,7 +391,7 @@ def _kernel_from_body(operator: Operator) -> Any:
 
     def for_backend(owner: Backend) -> Kernel:
         def lift(argument: Any) -> Any:
-            if type(argument) is tuple:
+            if argument.__class__ is tuple:
                 return tuple([lift(each) for each in argument])
             if argument is None:
                 return None

@@ -220,7 +220,7 @@ def _promoted(operator: str, operands: list[Any]) -> DType:
         if spec is not None:
             (dimensioned if spec.shape else zero_dim).append(spec.dtype)
         else:
-            scalars.append(type(_as_number(operator, operand)))
+            scalars.append(_as_number(operator, operand).__class__)
     return dtypes.promote(dimensioned, zero_dim, scalars)
 
 

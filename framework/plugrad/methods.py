@@ -75,16 +75,6 @@ class Methods(Value):
     def __rmatmul__(self, other: Any) -> Tensor:
         return linalg.matmul(other, self)
 
-    @property
-    def T(self) -> Tensor:  # noqa: N802 - the name users know
-        """The axes in reverse order."""
-        return views.permute(self, *reversed(range(self.ndim)))
-
-    @property
-    def mT(self) -> Tensor:  # noqa: N802 - the name users know
-        """The last two axes exchanged."""
-        return views.transpose(self, -2, -1)
-
     real = property(views.real, doc="The real part, as a view; a real tensor is its own.")
     imag = property(views.imag, doc="The imaginary part, as a view.")
 

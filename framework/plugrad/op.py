@@ -2,8 +2,9 @@
 on the tape.
 
 Rules name what they need, and what they name is what is kept. A derivative may name `g` (the
-output's cotangent), `out`, any tensor of the contract, `<tensor>_spec`, any parameter, and `needs`
-(which tensors want a cotangent). A spec rule names tensors (it gets their specs) and parameters.
+output's cotangent), `out` (or `out_1`, one of several results), any tensor of the contract,
+`<tensor>_spec`, any parameter, and `needs` (which tensors want a cotangent). A spec rule names
+tensors (it gets their specs) and parameters.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from plugrad.tape import Node, Output, changed, freed, mode, next_sequence
 # Where a formula's argument comes from: the cotangent, the result, then tensors, their specs,
 # parameters, `needs`.
 _G, _OUT, _TENSORS = 0, 1, 2
+# One of several results, by its place.
+_RESULTS = tuple([f"out_{i}" for i in range(6)])
 
 Rule = Callable[..., Any]
 Prepare = Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[tuple[Any, ...], tuple[Any, ...]]]
@@ -133,6 +136,7 @@ class Operator:
             *(f"{name}_spec" for name in self.tensors),
             *self.parameters,
             "needs",
+            *_RESULTS,
         )
         named = tuple(sources.index(name) for name in names_of(formula))
         self.pulls.append(Pull(formula, positions, named))
@@ -168,7 +172,10 @@ class Backward:
     the saved tensors, then those specs and parameters that are named.
     """
 
-    __slots__ = ("extras", "keeps_out", "needs", "operator", "positions", "pulls", "saves")
+    __slots__ = (
+        *("extras", "keeps_out", "needs", "operator", "positions"),
+        *("pulls", "results", "saves"),
+    )
 
     def __init__(self, operator: Operator, wanted: int) -> None:
         count = len(operator.tensors)
@@ -178,13 +185,16 @@ class Backward:
         self.needs = tuple([bool(wanted >> i & 1) for i in range(count)])
         self.keeps_out = _OUT in sources
         self.positions = tuple([i for i in range(count) if _TENSORS + i in sources])
-        self.saves = self.keeps_out or bool(self.positions)
-        later = sorted(source for source in sources if source >= _TENSORS + count)
+        first = _TENSORS + 2 * count + len(operator.parameters) + 1
+        self.results = tuple(sorted([source - first for source in sources if source >= first]))
+        self.saves = self.keeps_out or bool(self.results) or bool(self.positions)
+        later = sorted([source for source in sources if _TENSORS + count <= source < first])
         # Each is an index into (*specs, *params, needs).
         self.extras = tuple([source - _TENSORS - count for source in later])
         order = [
             _G,
             *([_OUT] if self.keeps_out else ()),
+            *[first + i for i in self.results],
             *[_TENSORS + i for i in self.positions],
             *later,
         ]
@@ -237,27 +247,32 @@ class OperatorNode(Node):
         rule = self.rule
         kept: list[Any] = []
         if rule.keeps_out:
-            if type(out) is tuple:
+            if out.__class__ is tuple:
                 kept += [each.alias() for each in out]
             else:
                 kept.append(out.alias())
+        for index in rule.results:
+            kept.append(out[index].alias())  # noqa: PERF401 - as below
         for position in rule.positions:
             kept.append(arguments[position])
         self.saved = kept
         for value in kept:
             # A fresh tensor, the usual case, has no storage yet that could have been written.
-            if value is not None and (type(value) is tuple or value.memory is not None):
+            if value is not None and (value.__class__ is tuple or value.memory is not None):
                 self.versions = [_version(each) for each in kept]
                 break
 
     def own(self, results: Any) -> None:
         """Make this node the origin of its results."""
-        if type(results) is not tuple:
+        if results.__class__ is not tuple:
             results.node = self
             return
         for index, result in enumerate(results):
-            if result.spec.dtype.kind in ("float", "complex"):
-                result.node = Output(self, index, result.spec)
+            self._own_one(index, result)
+
+    def _own_one(self, index: int, result: Any) -> None:
+        if result.spec.dtype.kind in ("float", "complex"):
+            result.node = Output(self, index, result.spec)
 
     def pull(self, g: Any) -> Sequence[Any]:
         rule = self.rule
@@ -290,7 +305,7 @@ class OperatorNode(Node):
                 if cotangent is not None:
                     conjugated = [None if c is None else c.conj() for c in _listed(cotangent)]
                     cotangents[position] = (
-                        tuple(conjugated) if type(cotangent) is tuple else conjugated[0]
+                        tuple(conjugated) if cotangent.__class__ is tuple else conjugated[0]
                     )
         return cotangents
 
@@ -307,19 +322,30 @@ class OperatorNode(Node):
             for value, version in zip(saved, versions, strict=True):
                 if _version(value) != version:
                     raise self._changed(value, version)
-        if not self.rule.keeps_out:
+        rule = self.rule
+        if not (rule.keeps_out or rule.results):
             known += saved
             return
-        count = len(saved) - len(self.rule.positions)
+        several = self.spec.__class__ is tuple
+        count = len(saved) - len(rule.positions)
         results = saved[:count]
         if mode.grad:
             results = [result.alias() for result in results]
-            self.own(tuple(results) if type(self.spec) is tuple else results[0])
-        known.append(tuple(results) if type(self.spec) is tuple else results[0])
+            if several:
+                whole = range(len(self.spec)) if rule.keeps_out else ()
+                for place, result in zip((*whole, *rule.results), results, strict=True):
+                    self._own_one(place, result)
+            else:
+                self.own(results[0])
+        if rule.keeps_out:
+            whole = count - len(rule.results)
+            known.append(tuple(results[:whole]) if several else results[0])
+            results = results[whole:]
+        known += results
         known += saved[count:]
 
     def _changed(self, saved: Any, versions: Any) -> VersionError:
-        if type(saved) is not tuple:
+        if saved.__class__ is not tuple:
             return changed(self.operator.name, saved, versions)
         pairs = zip(saved, versions, strict=True)
         return next(self._changed(t, v) for t, v in pairs if _version(t) != v)
@@ -340,10 +366,10 @@ def _getter(places: list[int]) -> Callable[[list[Any]], tuple[Any, ...]]:
 
 def _version(saved: Any) -> Any:
     """How often a saved tensor was written, or those of a saved tuple."""
-    if type(saved) is tuple:
+    if saved.__class__ is tuple:
         return tuple([_version(each) for each in saved])
     return 0 if saved is None or saved.memory is None else saved.memory.version
 
 
 def _listed(value: Any) -> Sequence[Any]:
-    return value if type(value) is tuple else (value,)
+    return value if value.__class__ is tuple else (value,)

@@ -84,7 +84,7 @@ def _walk(
             node = _require_node(output, "outputs")
             _send(node, _seed(output, cotangent), pending, owned, heap)
         while heap:
-            node = heappop(heap)[1]
+            node: Any = heappop(heap)[1]
             g = pending.pop(node)
             if node.hooks is not None:
                 g = _run_hooks(node, g)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any
 
 from plugrad import creation, dtypes, printing, reverse, shapes
@@ -79,6 +80,16 @@ class Tensor(Methods):
         """The number of axes."""
         return len(self.spec.shape)
 
+    @property
+    def T(self) -> Tensor:  # noqa: N802 - the name users know
+        """The axes in reverse order."""
+        return views.permute(self, *reversed(range(self.ndim)))
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802 - the name users know
+        """The last two axes exchanged."""
+        return views.transpose(self, -2, -1)
+
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one axis."""
         if dim is None:
@@ -123,7 +134,8 @@ class Tensor(Methods):
         root = self if self.origin is None else self.origin.base
         bytes_ = root.spec.numel * root.spec.dtype.itemsize
         if root.place is not None:
-            extent = shapes.extent(root.spec.shape, *root.place)
+            strides, offset = root.place
+            extent = shapes.extent(root.spec.shape, strides, offset)
             bytes_ = max(bytes_, extent * root.spec.dtype.itemsize)
         return bytes_ // self.spec.dtype.itemsize
 
@@ -488,16 +500,21 @@ class Tensor(Methods):
         return creation.full(size, fill_value, **options)
 
 
+_handles = count()
+
+
 class RemovableHandle:
     """What registering a hook returns: `remove()` takes the hook out."""
 
     def __init__(self, hooks: dict[Any, Any], hook: Callable[..., Any]) -> None:
         self._hooks = hooks
-        hooks[id(self)] = hook
+        # A number of its own: the handle may be gone, and its id another's, while the hook stays.
+        self._key = next(_handles)
+        hooks[self._key] = hook
 
     def remove(self) -> None:
         """Take the hook out."""
-        self._hooks.pop(id(self), None)
+        self._hooks.pop(self._key, None)
 
 
 def ones_for(output: Tensor, operator: str) -> Tensor:

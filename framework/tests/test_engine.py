@@ -383,6 +383,15 @@ def test_a_hook_sees_and_replaces_the_gradient_until_it_is_removed() -> None:
     assert seen == [3.0]
 
 
+def test_hooks_outlive_their_handles() -> None:
+    x = leaf(1.0)
+    seen: list[int] = []
+    for number in range(3):
+        x.register_hook(lambda g, number=number: seen.append(number))
+    (x * 2).backward()
+    assert seen == [0, 1, 2]
+
+
 def test_a_hook_on_a_leaf_sees_the_whole_gradient() -> None:
     x = leaf(1.0)
     seen: list[float] = []

@@ -1,4 +1,6 @@
-"""One row per operator, in files named as in `plugrad.ops` and in the backends. `CASES` holds them all, in that order."""
+"""One row per operator, in files named as in `plugrad.ops` and in the backends. `CASES` holds them
+all, in that order.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+
 from plugrad.ops import activation as ops
 from plugrad_conformance.case import COMPOSED, EXACT, FLOATS, ORDERED, Case, call, each, reals, unit
 from plugrad_conformance.cases.elementwise import erf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from plugrad.ops import attention as ops
 from plugrad_conformance.case import COMPOSED, FLOATS, Case, bools, call, each, positive, reals
 
@@ -38,8 +39,12 @@ CASES = (
             causal=_plain((2,), 4, 4, 3, 2, causal=True),
             causal_wide=_plain((), 3, 5, 4, 2, causal=True),
             masked=call(*_operands((2,), 3, 4, 5, 2), bools(3, 4), None, causal=False, scale=0.5),
-            biased=call(*_operands((2,), 3, 4, 5, 2), reals(2, 3, 4), None, causal=False, scale=0.5),
-            dropped=call(*_operands((2,), 3, 4, 5, 2), None, positive(2, 3, 4), causal=False, scale=1.0),
+            biased=call(
+                *_operands((2,), 3, 4, 5, 2), reals(2, 3, 4), None, causal=False, scale=0.5
+            ),
+            dropped=call(
+                *_operands((2,), 3, 4, 5, 2), None, positive(2, 3, 4), causal=False, scale=1.0
+            ),
         ),
         _attention,
         COMPOSED.wider(8),

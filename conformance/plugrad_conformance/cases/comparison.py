@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from plugrad.ops import comparison as ops
 from plugrad_conformance.case import (
     EVERY,

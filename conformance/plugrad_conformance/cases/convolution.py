@@ -1,10 +1,11 @@
-"""Convolution and its two gradients: the reference adds up one tap of the kernel after the other."""
+"""Convolution and its two gradients: the reference adds up one tap of the kernel after another."""
 
 from __future__ import annotations
 
 from itertools import product
 
 import numpy as np
+
 from plugrad.ops import convolution as ops
 from plugrad_conformance.case import CONTRACTION, INEXACT, Case, call, each, reals
 
@@ -110,9 +111,7 @@ def _every(make):
     return {name: make(*shapes) for name, shapes in _SHAPES.items()}
 
 
-_PLAIN = call(
-    reals(2, 3, 5, 6), reals(4, 3, 3, 2), None, **_common((1, 1), (0, 0), (1, 1), 1)
-)
+_PLAIN = call(reals(2, 3, 5, 6), reals(4, 3, 3, 2), None, **_common((1, 1), (0, 0), (1, 1), 1))
 
 CASES = (
     Case(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from plugrad import dtypes
 from plugrad.ops import creation as ops
 from plugrad_conformance.case import (
@@ -13,7 +14,6 @@ from plugrad_conformance.case import (
     FLOATS,
     INEXACT,
     INTEGERS,
-    NUMBERS,
     ORDERED,
     Case,
     call,
@@ -51,7 +51,12 @@ def _written(x, source):
 CASES = (
     Case(
         ops.full,
-        each(rows=_filled((2, 3), 2), zeros=_filled((4,), 0), scalar=_filled((), 1), empty=_filled((0, 3), 1)),
+        each(
+            rows=_filled((2, 3), 2),
+            zeros=_filled((4,), 0),
+            scalar=_filled((), 1),
+            empty=_filled((0, 3), 1),
+        ),
         _full,
         EXACT,
         EVERY,
@@ -112,7 +117,10 @@ CASES = (
             dtype.name: call(positive(3, 4) if dtype is dtypes.uint8 else reals(3, 4), dtype=dtype)
             for dtype in dtypes.ALL
         }
-        | each(scalar=call(positive(), dtype=dtypes.float32), empty=call(reals(0, 3), dtype=dtypes.int32)),
+        | each(
+            scalar=call(positive(), dtype=dtypes.float32),
+            empty=call(reals(0, 3), dtype=dtypes.int32),
+        ),
         _cast,
         EXACT,
         EVERY,
@@ -121,7 +129,10 @@ CASES = (
     ),
     Case(
         ops.cast,
-        each(wide=call(reals(3, 4), dtype=dtypes.float64), complex=call(reals(2, 3), dtype=dtypes.complex128)),
+        each(
+            wide=call(reals(3, 4), dtype=dtypes.float64),
+            complex=call(reals(2, 3), dtype=dtypes.complex128),
+        ),
         _cast,
         EXACT,
         (dtypes.float64, dtypes.complex128),
@@ -149,7 +160,11 @@ CASES = (
     ),
     Case(
         ops.fill_,
-        each(rows=call(reals(3, 4), reals()), scalar=call(reals(), reals()), empty=call(reals(0, 3), reals())),
+        each(
+            rows=call(reals(3, 4), reals()),
+            scalar=call(reals(), reals()),
+            empty=call(reals(0, 3), reals()),
+        ),
         _written,
         EXACT,
         EVERY,

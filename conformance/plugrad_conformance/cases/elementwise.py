@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+
 from plugrad.ops import elementwise as ops
 from plugrad_conformance.case import (
     COMPLEX,
     COMPOSED,
     EVERY,
     EXACT,
-    FLOATS,
     INEXACT,
     NUMBERS,
     ORDERED,
@@ -20,7 +20,6 @@ from plugrad_conformance.case import (
     TRANSCENDENTAL,
     nonzero,
     positive,
-    reals,
     small,
     unit,
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
 from plugrad.ops import indexing as ops
 from plugrad_conformance.case import (
     BOOL,
@@ -25,7 +28,7 @@ from plugrad_conformance.case import (
 )
 
 
-def _key(indices):
+def _key(indices) -> Any:
     return tuple([slice(None) if each is None else each for each in indices])
 
 
@@ -132,9 +135,7 @@ _READ = each(
 _ADDED = each(
     rows=call(reals(5), (integers(0, 3, 5), integers(0, 4, 5)), shape=(3, 4)),
     second=call(reals(2, 4, 3), (None, integers(0, 5, 4)), shape=(2, 5, 3)),
-    apart=call(
-        reals(4, 5), (integers(0, 2, 4), None, integers(0, 3, 4)), shape=(2, 5, 3)
-    ),
+    apart=call(reals(4, 5), (integers(0, 2, 4), None, integers(0, 3, 4)), shape=(2, 5, 3)),
 )
 
 
@@ -147,9 +148,7 @@ _WRITTEN = each(
     rows=_put(reals(5, 4), (permutation(5),), reals(5, 4)),
     stretched=_put(reals(5, 4), (None, permutation(4)), reals(4)),
     number=_put(reals(3, 4), (permutation(3), integers(0, 4, 3)), reals()),
-    added=call(
-        reals(3, 4), (integers(0, 3, 6), integers(0, 4, 6)), reals(6), accumulate=True
-    ),
+    added=call(reals(3, 4), (integers(0, 3, 6), integers(0, 4, 6)), reals(6), accumulate=True),
     added_rows=call(reals(3, 4), (integers(0, 3, 5),), reals(5, 4), accumulate=True),
     nothing=_put(reals(3, 4), (integers(0, 3, 0),), reals(0, 4)),
 )

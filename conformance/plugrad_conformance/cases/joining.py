@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from plugrad.ops import joining as ops
 from plugrad_conformance.case import EVERY, EXACT, Case, call, each, reals
 
@@ -10,7 +11,14 @@ from plugrad_conformance.case import EVERY, EXACT, Case, call, each, reals
 def _pad(x, padding, value):
     grown = tuple([(max(low, 0), max(high, 0)) for low, high in padding])
     out = np.pad(x, grown, constant_values=value)
-    return out[tuple([slice(max(-l, 0), n - max(-h, 0)) for (l, h), n in zip(padding, out.shape, strict=True)])]
+    return out[
+        tuple(
+            [
+                slice(max(-low, 0), size - max(-high, 0))
+                for (low, high), size in zip(padding, out.shape, strict=True)
+            ]
+        )
+    ]
 
 
 CASES = (

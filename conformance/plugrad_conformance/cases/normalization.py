@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from plugrad.ops import normalization as ops
 from plugrad_conformance.case import COMPOSED, FLOATS, Case, call, each, positive, reals
 
@@ -132,10 +133,7 @@ CASES = (
     ),
     Case(
         ops.batch_norm_backward,
-        {
-            name: call(reals(*shape), *_images(shape)[:2], eps=EPS)
-            for name, shape in _SHAPES.items()
-        }
+        {name: call(reals(*shape), *_images(shape)[:2], eps=EPS) for name, shape in _SHAPES.items()}
         | each(plain=call(reals(4, 3, 2, 2), reals(4, 3, 2, 2), None, eps=EPS)),
         _batch_norm_backward,
         COMPOSED.wider(32),

@@ -1,8 +1,11 @@
-"""Optimizer steps, against PyTorch's published formulas; what they write is compared with what is left out."""
+"""Optimizer steps, against PyTorch's published formulas; what they write is compared with what is
+left out.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+
 from plugrad.ops import optimizer as ops
 from plugrad_conformance.case import COMPOSED, FLOATS, Case, call, each, positive, reals
 
@@ -24,7 +27,19 @@ def _sgd(params, grads, momenta, lr, momentum, dampening, weight_decay, nesterov
 
 
 def _adam(
-    params, grads, averages, squares, maxima, steps, lr, beta1, beta2, eps, weight_decay, decoupled, maximize
+    params,
+    grads,
+    averages,
+    squares,
+    maxima,
+    steps,
+    lr,
+    beta1,
+    beta2,
+    eps,
+    weight_decay,
+    decoupled,
+    maximize,
 ):
     new, first, second, largest = [], [], [], []
     for i, (p, g) in enumerate(zip(params, grads, strict=True)):

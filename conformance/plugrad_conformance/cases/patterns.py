@@ -88,7 +88,9 @@ def in_place(
     y: Recipe = reals,
     **more: Any,
 ) -> Case:
-    """A function whose result replaces the first of `count` operands, to which the others broadcast."""
+    """A function whose result replaces the first of `count` operands, to which the others
+    broadcast.
+    """
     others = [y] * (count - 1)
     variants = each(
         rows=call(x(3, 4), *[other(3, 4) for other in others]),
@@ -100,7 +102,17 @@ def in_place(
     return Case(function, variants, reference, tolerance, dtypes, **more)
 
 
-def over_axes(function: Any, reference: Callable[..., Any], tolerance: Tolerance, dtypes: Sequence[DType], *, empty: bool = True, x: Recipe = reals, long: int = 515, **more: Any) -> Case:
+def over_axes(
+    function: Any,
+    reference: Callable[..., Any],
+    tolerance: Tolerance,
+    dtypes: Sequence[DType],
+    *,
+    empty: bool = True,
+    x: Recipe = reals,
+    long: int = 515,
+    **more: Any,
+) -> Case:
     """A reduction along axes; `empty` says whether one over no elements has a meaning."""
     variants = each(
         rows=call(x(3, 4), dim=(1,), keepdim=False),

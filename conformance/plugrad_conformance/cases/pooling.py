@@ -5,8 +5,20 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+
 from plugrad.ops import pooling as ops
-from plugrad_conformance.case import EXACT, FLOATS, INEXACT, ORDERED, REDUCTION, Case, call, each, integers, reals
+from plugrad_conformance.case import (
+    EXACT,
+    FLOATS,
+    INEXACT,
+    ORDERED,
+    REDUCTION,
+    Case,
+    call,
+    each,
+    integers,
+    reals,
+)
 
 
 def _count(size, kernel, stride, padding, dilation, ceil_mode):
@@ -19,14 +31,19 @@ def _count(size, kernel, stride, padding, dilation, ceil_mode):
 
 
 def _windows(sizes, kernel, stride, padding, dilation, ceil_mode):
-    """Of each window its place in the result, and the positions of its elements, those in the padding too."""
+    """Of each window its place in the result, and the positions of its elements, those in the
+    padding too.
+    """
     axes = list(zip(sizes, kernel, stride, padding, dilation, strict=True))
     counts = [_count(*axis, ceil_mode) for axis in axes]
     for place in product(*map(range, counts)):
-        yield place, [
-            [at * s - p + d * i for i in range(k)]
-            for at, (_, k, s, p, d) in zip(place, axes, strict=True)
-        ]
+        yield (
+            place,
+            [
+                [at * s - p + d * i for i in range(k)]
+                for at, (_, k, s, p, d) in zip(place, axes, strict=True)
+            ],
+        )
 
 
 def _inside(positions, sizes):
@@ -101,7 +118,12 @@ def _avg_pool_backward(g, input_size, *params):
 
 def _largest(x, kernel, stride, padding, dilation, ceil_mode=False):
     return call(
-        reals(*x), kernel=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
+        reals(*x),
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
     )
 
 

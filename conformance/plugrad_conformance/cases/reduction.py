@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+
 from plugrad.ops import reduction as ops
 from plugrad_conformance.case import (
     COMPOSED,
     EVERY,
     EXACT,
     INEXACT,
-    NUMBERS,
     ORDERED,
     REAL,
     REDUCTION,
@@ -92,9 +92,7 @@ CASES = (
     over_axes(ops.amin, _plain(np.min), EXACT, REAL, empty=False, special=True, signed_zero=False),
     over_axes(ops.any, _plain(np.any), EXACT, EVERY, differentiable=False, special=True),
     over_axes(ops.all, _plain(np.all), EXACT, EVERY, differentiable=False, special=True),
-    over_axes(
-        ops.logsumexp, _logsumexp, COMPOSED, INEXACT, special=True, signed_zero=False
-    ),
+    over_axes(ops.logsumexp, _logsumexp, COMPOSED, INEXACT, special=True, signed_zero=False),
     Case(ops.argmax, _AXIS, _position(np.argmax), EXACT, ORDERED, differentiable=False),
     Case(ops.argmin, _AXIS, _position(np.argmin), EXACT, ORDERED, differentiable=False),
     Case(

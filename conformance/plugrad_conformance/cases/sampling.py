@@ -1,7 +1,7 @@
 """Random streams. The reference is Philox4x32-10 in Python's integers, word by word.
 
-J. K. Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011; the words below are checked with that paper's
-published vectors in the kit's own tests.
+J. K. Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011; the words below are
+checked with that paper's published vectors in the kit's own tests.
 """
 
 from __future__ import annotations
@@ -9,9 +9,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
+
 from plugrad import dtypes
 from plugrad.ops import sampling as ops
-from plugrad_conformance.case import COMPOSED, DEVICE, DTYPE, EXACT, FLOATS, Case, call, each, native
+from plugrad_conformance.case import (
+    COMPOSED,
+    DEVICE,
+    DTYPE,
+    EXACT,
+    FLOATS,
+    Case,
+    call,
+    each,
+    native,
+)
 
 _MASK = 0xFFFFFFFF
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import plugrad
 import pytest
+
+import plugrad
 
 
 @pytest.fixture(scope="session")
 def device(request: pytest.FixtureRequest) -> str:
-    """The device to test on, from `--backend`; a backend that cannot be used ends the run with its reason."""
+    """The device to test on, from `--backend`; a backend that cannot be used ends the run with its
+    reason.
+    """
     name = request.config.getoption("--backend")
     try:
         return str(plugrad.backends.resolve_device(name))

@@ -1,5 +1,5 @@
-"""The contract: every operator has a row, kernels have the contract's signature, both ways of calling agree, and a kernel
-gives what the operator's body gives.
+"""The contract: every operator has a row, kernels have the contract's signature, both ways of
+calling agree, and a kernel gives what the operator's body gives.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import plugrad
 import pytest
+
+import plugrad
 from plugrad import ops
 from plugrad_conformance.case import Case, family_of
 from plugrad_conformance.cases import CASES, FAMILIES
@@ -36,14 +37,21 @@ def backend_of(device: str) -> Any:
     return plugrad.backends.backend(plugrad.device(device).type)
 
 
-# structure ------------------------------------------------------------------------------------------------------------
+# structure ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.name)
 def test_operator_has_a_row_in_the_file_of_its_family(operator: Any) -> None:
-    files = {family.__name__.rpartition(".")[2] for family in FAMILIES for case in family.CASES if case.operator is operator}
+    files = {
+        family.__name__.rpartition(".")[2]
+        for family in FAMILIES
+        for case in family.CASES
+        if case.operator is operator
+    }
     wanted = family_of(operator)
-    assert files == {wanted}, f"{operator.name}: its row belongs into cases/{wanted}.py, found in {files or 'none'}"
+    assert files == {wanted}, (
+        f"{operator.name}: its row belongs into cases/{wanted}.py, found in {files or 'none'}"
+    )
 
 
 def test_variants_of_an_operator_have_names_of_their_own() -> None:
@@ -59,24 +67,40 @@ def test_stated_derivative_is_checked_by_some_row(operator: Any) -> None:
 
 @pytest.mark.parametrize("operator", WITH_HOOK, ids=lambda operator: operator.name)
 def test_kernel_has_the_signature_of_its_contract(operator: Any, device: str) -> None:
-    for hook in backend_of(device).answering(operator.name):
-        if not (hook.wrapper or hook.hookwrapper) and hook.plugin_name != "plugrad.bodies":
-            names = tuple(inspect.signature(hook.function).parameters)
-            assert names == (*operator.tensors, *operator.parameters), hook.plugin_name
+    for hook in kernels_of(operator, device):
+        names = tuple(inspect.signature(hook.function).parameters)
+        assert names == (*operator.tensors, *operator.parameters), hook.plugin_name
+
+
+def kernels_of(operator: Any, device: str) -> list[Any]:
+    """The backend's kernels, and those of other plugins, without wrappers and bodies."""
+    return [
+        hook
+        for hook in backend_of(device).answering(operator.name)
+        if not (hook.wrapper or hook.hookwrapper) and hook.plugin_name != "plugrad.bodies"
+    ]
 
 
 @pytest.mark.parametrize("operator", WITH_HOOK, ids=lambda operator: operator.name)
 def test_kernel_answers_some_row(operator: Any, device: str) -> None:
-    kernel = backend_of(device).resolve(operator.name)
-    if kernel is None:
-        assert operator.body is not None, f"{operator.name}: a primitive without a kernel"
-        return
-    tried = rows(lambda case: case.operator is operator)
-    answers = (kernel_answer(row, device, kernel) is not None for row in tried)
-    assert any(answers), f"{operator.name}: its kernel declines every row; does it lack a return?"
+    kernels = kernels_of(operator, device)
+    assert kernels or operator.body is not None, f"{operator.name}: a primitive without a kernel"
+    tried = rows(lambda case: case.operator is operator, stored_on(device))
+    for hook in kernels:
+        answers = (kernel_answer(row, device, hook.function) is not None for row in tried)
+        assert any(answers), (
+            f"{operator.name}: the kernel of {hook.plugin_name} declines every row; "
+            "does it lack a return?"
+        )
 
 
-# ways of calling ------------------------------------------------------------------------------------------------------
+def stored_on(device: str) -> Callable[[Case], Any]:
+    """The dtypes of a case that the backend stores."""
+    stored = backend_of(device).manifest.dtypes
+    return lambda case: [dtype for dtype in case.dtypes if dtype in stored]
+
+
+# ways of calling ----------------------------------------------------------------------------------
 
 
 def has_hook(case: Case) -> bool:
@@ -109,13 +133,15 @@ def test_hook_call_and_resolved_kernel_agree(row: Row, device: str) -> None:
         # Then the body answers the hook, or nobody, where the body needs the tensors themselves.
         operator = row.case.operator
         assert (hooked is None) == (operator.body is None or bool(operator.writes))
-        direct = [to_numpy(each) for each in row.run(to_tensors(row.arrays(), device), row.params(device))]
+        direct = [
+            to_numpy(each) for each in row.run(to_tensors(row.arrays(), device), row.params(device))
+        ]
     if hooked is not None:
         for one, other in zip(direct, hooked, strict=True):
             np.testing.assert_array_equal(one, other, err_msg=str(row), strict=True)
 
 
-# bodies ---------------------------------------------------------------------------------------------------------------
+# bodies -------------------------------------------------------------------------------------------
 
 
 def is_composite(case: Case) -> bool:
@@ -133,7 +159,9 @@ def test_kernel_gives_what_the_body_gives(row: Row, device: str) -> None:
         arguments, params = operator.prepare(arguments, params)
     with plugrad.no_grad():
         bodily = [to_numpy(each) for each in leaves((operator.body(*arguments, *params),))]
-    for position, (body, want) in enumerate(zip(bodily, row.want(arrays, row.params(device)), strict=True)):
+    for position, (body, want) in enumerate(
+        zip(bodily, row.want(arrays, row.params(device)), strict=True)
+    ):
         tolerance = row.case.tolerance.stepwise(row.dtype)
         what = f"the body's result {position}"
         assert_close(body, want, row, device, what=what, tolerance=tolerance)
@@ -155,4 +183,6 @@ def test_stated_derivative_is_that_of_the_body(row: Row, device: str) -> None:
     bodily = problem.gradients(cotangents, row.case.operator.body)
     for position, (got, want) in enumerate(zip(stated, bodily, strict=True)):
         room = 64 * allowed_error(want, want.dtype, row.arrays(), row.case.tolerance) + 1e-12
-        assert_close(got, want, row, device, what=f"gradient {position}", room=room, cotangents=cotangents)
+        assert_close(
+            got, want, row, device, what=f"gradient {position}", room=room, cotangents=cotangents
+        )

@@ -1,4 +1,6 @@
-"""Derivatives against central differences in float64: first order for every variant and memory order, and second order."""
+"""Derivatives against central differences in float64: first order for every variant and memory
+order, and second order.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from plugrad_conformance.case import Case
 from plugrad_conformance.cases import CASES
 from plugrad_conformance.check import assert_close, fail
@@ -119,7 +122,9 @@ def test_gradient_of_the_gradient_is_its_slope(row: Row, device: str) -> None:
 
 def has_no_derivative(case: Case) -> bool:
     # What is written in place stays in the graph, through the operator that writes.
-    return not case.operator.writes and not any(other.differentiable for other in CASES if other.operator is case.operator)
+    return not case.operator.writes and not any(
+        other.differentiable for other in CASES if other.operator is case.operator
+    )
 
 
 @pytest.mark.parametrize("row", rows(has_no_derivative, widest_dtypes), ids=str)

@@ -1,4 +1,6 @@
-"""Errors: a call that makes no sense raises the typed exception, which says operator, argument, expected and got."""
+"""Errors: a call that makes no sense raises the typed exception, which says operator, argument,
+expected and got.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import plugrad
 import pytest
+
+import plugrad
 from plugrad import errors, ops
 from plugrad.dtypes import ALL
 from plugrad_conformance.case import DTYPE, Array, Case
@@ -34,7 +37,7 @@ def assert_says_enough(error: errors.OperatorError, operator: str = "") -> None:
     assert f"expected {error.expected}, got {error.got}" in str(error)
 
 
-# what follows from the rows -------------------------------------------------------------------------------------------
+# what follows from the rows -----------------------------------------------------------------------
 
 
 def follows_dtype(case: Case) -> bool:
@@ -128,7 +131,7 @@ def test_write_that_would_grow_its_target_is_refused_and_changes_nothing(
     assert target.version == version
 
 
-# what users do --------------------------------------------------------------------------------------------------------
+# what users do ------------------------------------------------------------------------------------
 
 
 class Maker:
@@ -246,7 +249,10 @@ MISUSES: dict[str, tuple[type[errors.OperatorError], Misuse]] = {
     ),
     # parameters
     "clamp without a bound": (ARGUMENT, lambda t: t.ones(3).clamp()),
-    "division rounded strangely": (ARGUMENT, lambda t: plugrad.div(t.ones(3), 2, rounding_mode="up")),
+    "division rounded strangely": (
+        ARGUMENT,
+        lambda t: plugrad.div(t.ones(3), 2, rounding_mode="up"),
+    ),
     "number from several elements": (SHAPE, lambda t: t.ones(3).item()),
     "random integers as floats in no range": (
         ARGUMENT,

@@ -1,4 +1,6 @@
-"""Values: every operator, variant and dtype against float64, whatever the memory order; and inputs are left alone."""
+"""Values: every operator, variant and dtype against float64, whatever the memory order; and inputs
+are left alone.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import plugrad
 import pytest
+
+import plugrad
 from plugrad import ops
 from plugrad_conformance.case import Case
 from plugrad_conformance.check import assert_close
@@ -69,7 +72,9 @@ def test_values_are_those_of_the_float64_reference(
 
 
 def status_of(row: Row, backend: Any, bodies_before: int) -> str:
-    """Who answered: a kernel, the body because there is no kernel, the body because the kernel declined, or nobody."""
+    """Who answered: a kernel, the body because there is no kernel, the body because the kernel
+    declined, or nobody.
+    """
     if row.case.operator.geometry is not None:
         return "view"
     if backend.fallbacks[row.case.name] == bodies_before:
@@ -77,10 +82,10 @@ def status_of(row: Row, backend: Any, bodies_before: int) -> str:
     return "composite" if backend.resolve(row.case.name) is None else "declined"
 
 
-@pytest.mark.parametrize(("row", "layout"), [each for layout in LAYOUTS for each in laid_out(layout)])
-def test_values_do_not_depend_on_the_order_in_memory(
-    row: Row, layout: Layout, device: str
-) -> None:
+@pytest.mark.parametrize(
+    ("row", "layout"), [each for layout in LAYOUTS for each in laid_out(layout)]
+)
+def test_values_do_not_depend_on_the_order_in_memory(row: Row, layout: Layout, device: str) -> None:
     arrays = nested(lambda a: layout.value(a) if layout.fits(a.shape) else a, row.arrays())
     stored = nested(lambda a: layout.store(a) if layout.fits(a.shape) else a, row.arrays())
     bases = to_tensors(stored, device)
@@ -89,7 +94,9 @@ def test_values_do_not_depend_on_the_order_in_memory(
     results = row.run(tensors, params)
     for position, (got, want) in enumerate(zip(results, row.want(arrays, params), strict=True)):
         what = f"result {position}"
-        assert_close(to_numpy(got), want, row, device, what=what, arrays=row.arrays(), layout=layout)
+        assert_close(
+            to_numpy(got), want, row, device, what=what, arrays=row.arrays(), layout=layout
+        )
     # Neither an input nor what lies between the elements of a written view has changed.
     for position, base in enumerate(bases):
         for array, tensor, kept in zip(

@@ -1,13 +1,14 @@
-"""Specs: shape, dtype and device of a result are what the operator's rule says, what its array has, and what the meta
-device infers without data.
+"""Specs: shape, dtype and device of a result are what the operator's rule says, what its array has,
+and what the meta device infers without data.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import plugrad
 import pytest
+
+import plugrad
 from plugrad_conformance.case import Case
 from plugrad_conformance.rows import Row, leaves, nested, rows, to_tensors
 
@@ -31,7 +32,9 @@ def test_result_has_the_spec_that_is_promised_and_inferred(row: Row, device: str
     results = row.run(tensors, params)
     computed = [facts(each) for each in results]
     described = [backend.service("array_spec")(each.native()) for each in results]
-    assert computed == [(tuple(shape), dtype) for shape, dtype in described], "array and spec differ"
+    assert computed == [(tuple(shape), dtype) for shape, dtype in described], (
+        "array and spec differ"
+    )
     assert {each.device for each in results} <= {plugrad.device(device)}
     if not spec_is_known_beforehand(row.case):
         return

@@ -6,8 +6,9 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-import plugrad
 import pytest
+
+import plugrad
 from plugrad.dtypes import DType
 from plugrad_conformance.case import FLOATS, Case, native
 from plugrad_conformance.check import assert_close

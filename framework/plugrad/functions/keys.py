@@ -39,7 +39,8 @@ def resolve(operator: str, x: Tensor, key: Any) -> tuple[Tensor, list[Entry]]:
     shape = x.spec.shape
     if isinstance(key, Value) and key.spec.dtype is dtypes.int64 and key.spec.shape and shape:
         return x, [(0, cast("Tensor", key))]
-    items = [_item(operator, x, item) for item in (key if kind is tuple else (key,))]
+    parts: Any = key if kind is tuple else (key,)
+    items = [_item(operator, x, item) for item in parts]
     used = sum(map(_axes_used, items))
     if used > len(shape):
         raise RangeError(

@@ -180,6 +180,8 @@ def as_strided(
             got=f"{size} with strides {stride} from {offset}",
         )
     if input.requires_grad and not (input.is_contiguous() and input.storage_offset() == 0):
+        if storage_offset is None:
+            offset = 0  # the clone begins where its storage does
         input = clone(input)
     return views.as_strided(input, size, stride, offset)
 

@@ -6,6 +6,7 @@ Letters: N batch, L queries, S keys and values, E embedding, H heads.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from plugrad.creation import DeviceLike, empty, zeros
 from plugrad.dtypes import DType, bool_
@@ -141,6 +142,7 @@ class MultiheadAttention(Module):
         self, query: Tensor, key: Tensor, value: Tensor, same: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values as (N, H, length, E / H)."""
+        weights: Any
         if same and self.in_proj_weight is not None:
             parts = chunk(F.linear(query, self.in_proj_weight, self.in_proj_bias), 3, -1)
         else:

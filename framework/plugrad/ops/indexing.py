@@ -394,7 +394,7 @@ def topk(x, /, k, dim, largest):
 
 for _ordering in (sort, topk):
     _ordering.vjp(
-        x=lambda g, out, x_spec, dim: scatter_add(_zeros(x_spec, g[0]), out[1], g[0], dim)
+        x=lambda g, out_1, x_spec, dim: scatter_add(_zeros(x_spec, g[0]), out_1, g[0], dim)
     )
 
 

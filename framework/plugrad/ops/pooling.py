@@ -110,7 +110,7 @@ def max_pool(x, /, kernel, stride, padding, dilation, ceil_mode):
     return _gather(x, positions), positions
 
 
-max_pool.vjp(x=lambda g, out, x_spec: max_pool_backward(g[0], out[1], x_spec.shape[2:]))
+max_pool.vjp(x=lambda g, out_1, x_spec: max_pool_backward(g[0], out_1, x_spec.shape[2:]))
 
 
 def _max_pool_backward_spec(g, indices, input_size):

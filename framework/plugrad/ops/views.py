@@ -152,9 +152,9 @@ view_as_complex.vjp(x=lambda g: view_as_real(clone(g)))
 @composite(lambda g, shape: spec_of(shape, g.dtype, g.device))
 def place(g, /, shape, view, params):
     """Zeros of `shape`, with `g` added where the named view with these parameters looks."""
-    looked, strides, _ = operators[view].geometry(
-        shape, shapes.contiguous_strides(shape), 0, *params
-    )
+    geometry_of = operators[view].geometry
+    assert geometry_of is not None
+    looked, strides, _ = geometry_of(shape, shapes.contiguous_strides(shape), 0, *params)
     out = full(shape, 0, g.dtype, g.device)
     if not shapes.overlaps(looked, strides):
         copy_(dispatch(operators[view], (out,), params), g)
