@@ -46,8 +46,9 @@ class Plan:
 
     Where rows of the first axis do not serve, the axes get one of size 1 in front: `spatial` and
     `kernel` are the sizes to work with. Phases are (C, *phases, N), with the remainders before the
-    sizes; `moves` are indices of the same shape into the phases and into the input. `plain` says
-    that the input is its own and only phase, `pointwise` that it is its own columns.
+    sizes; `moves` are indices of the same shape into the phases and into the input, `margins` what
+    they leave out. `plain` says that the input is its own and only phase, `pointwise` that it is
+    its own columns.
     """
 
     out: Sizes
@@ -56,6 +57,7 @@ class Plan:
     step: int
     phases: Sizes
     moves: tuple[tuple[Index, Index], ...]
+    margins: tuple[Index, ...]
     blocks: tuple[_Block, ...]
     together: int
     plain: bool
@@ -85,10 +87,15 @@ def plan_for(
     counts = [(out[0] - 1) * stride[0] + 1, *out[1:]]
     sizes = tuple([n - 1 + d * (k - 1) // s + 1 for n, (_, k, s, _, d) in zip(counts, axes)])
     moves: list[tuple[Index, Index]] = []
+    margins: list[Index] = []
     for phase in product(*[sorted({tap * d % s for tap in range(k)}) for _, k, s, _, d in axes]):
         cuts = [_cut(n, size, at, s, p) for (n, _, s, p, _), size, at in zip(axes, sizes, phase)]
         within, seen = [cut[0] for cut in cuts], [cut[1] for cut in cuts]
         moves.append(((slice(None), *phase, *within), (slice(None), *seen)))
+        for axis, (size, filled) in enumerate(zip(sizes, within)):
+            ends = (slice(0, filled.start), slice(filled.stop, size))
+            lead = (slice(None), *phase, *(slice(None),) * axis)
+            margins += [(*lead, end) for end in ends if end.start < end.stop]
     group = sizes[0] * share * prod(kernel[1:]) * prod(out[1:]) * batch * itemsize
     return Plan(
         out,
@@ -97,6 +104,7 @@ def plan_for(
         stride[0],
         (*[s for _, _, s, _, _ in axes], *sizes),
         tuple(moves),
+        tuple(margins),
         tuple(_blocks(share, batch, out, kernel, stride, dilation, itemsize)),
         min(groups, max(1, BLOCK // max(1, group))),
         plain,
@@ -165,7 +173,8 @@ def _into_phases(x: Array, plan: Plan) -> Array:
     if plan.plain:
         return x.reshape(shape)
     phases = scratch(shape, x.dtype, "phases")
-    phases.fill(0)
+    for margin in plan.margins:
+        phases[margin] = 0
     for within, seen in plan.moves:
         phases[within] = x[seen]
     return phases

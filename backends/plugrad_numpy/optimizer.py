@@ -2,6 +2,9 @@
 scratch.
 """
 
+# Kernels carry no types, and NumPy's overloads cannot follow an operand that may be absent.
+# pyright: reportCallIssue=false, reportArgumentType=false
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,34 +1,11 @@
-"""plugrad: deep learning with PyTorch's vocabulary over interchangeable backends. The public names, by floor."""
+"""plugrad: deep learning with PyTorch's vocabulary over interchangeable backends.
 
-from plugrad import autograd as autograd
-
-# Floor 1: the gate
-from plugrad import backends as backends
-from plugrad import errors as errors
-
-# Floors 3 and 5: operators and functions
-from plugrad import ops as ops
-from plugrad._version import __version__ as __version__
-
-# Floor 5: tensors
-from plugrad.creation import arange as arange
-from plugrad.creation import as_tensor as as_tensor
-from plugrad.creation import empty as empty
-from plugrad.creation import empty_like as empty_like
-from plugrad.creation import eye as eye
-from plugrad.creation import from_numpy as from_numpy
-from plugrad.creation import frombuffer as frombuffer
-from plugrad.creation import full as full
-from plugrad.creation import full_like as full_like
-from plugrad.creation import linspace as linspace
-from plugrad.creation import logspace as logspace
-from plugrad.creation import ones as ones
-from plugrad.creation import ones_like as ones_like
-from plugrad.creation import tensor as tensor
-from plugrad.creation import zeros as zeros
-from plugrad.creation import zeros_like as zeros_like
+The public names, by floor.
+"""
 
 # Floor 0: values
+from plugrad import errors as errors
+from plugrad._version import __version__ as __version__
 from plugrad.devices import Device as device
 from plugrad.devices import get_default_device as get_default_device
 from plugrad.devices import set_default_device as set_default_device
@@ -36,10 +13,10 @@ from plugrad.dtypes import DType as dtype
 from plugrad.dtypes import bfloat16 as bfloat16
 from plugrad.dtypes import bool_ as bool
 from plugrad.dtypes import can_cast as can_cast
-from plugrad.dtypes import complex64 as cfloat
-from plugrad.dtypes import complex64 as complex64
 from plugrad.dtypes import complex128 as cdouble
 from plugrad.dtypes import complex128 as complex128
+from plugrad.dtypes import complex64 as cfloat
+from plugrad.dtypes import complex64 as complex64
 from plugrad.dtypes import finfo as finfo
 from plugrad.dtypes import float16 as float16
 from plugrad.dtypes import float16 as half
@@ -49,16 +26,30 @@ from plugrad.dtypes import float64 as double
 from plugrad.dtypes import float64 as float64
 from plugrad.dtypes import get_default_dtype as get_default_dtype
 from plugrad.dtypes import iinfo as iinfo
-from plugrad.dtypes import int8 as int8
 from plugrad.dtypes import int16 as int16
 from plugrad.dtypes import int16 as short
 from plugrad.dtypes import int32 as int
 from plugrad.dtypes import int32 as int32
 from plugrad.dtypes import int64 as int64
 from plugrad.dtypes import int64 as long
+from plugrad.dtypes import int8 as int8
 from plugrad.dtypes import promote_types as promote_types
 from plugrad.dtypes import set_default_dtype as set_default_dtype
 from plugrad.dtypes import uint8 as uint8
+
+# Floor 1: the gate
+from plugrad import backends as backends
+from plugrad.hooks import kernel as kernel
+
+# Floor 2: recording, and who answers
+from plugrad.explain import explain as explain
+from plugrad.tape import enable_grad as enable_grad
+from plugrad.tape import is_grad_enabled as is_grad_enabled
+from plugrad.tape import no_grad as no_grad
+from plugrad.tape import set_grad_enabled as set_grad_enabled
+
+# Floors 3 and 5: operators and functions
+from plugrad import ops as ops
 from plugrad.functions.elementwise import add as add
 from plugrad.functions.elementwise import addcdiv as addcdiv
 from plugrad.functions.elementwise import addcmul as addcmul
@@ -142,7 +133,6 @@ from plugrad.functions.views import transpose as transpose
 from plugrad.functions.views import unbind as unbind
 from plugrad.functions.views import unflatten as unflatten
 from plugrad.functions.views import unsqueeze as unsqueeze
-from plugrad.hooks import kernel as kernel
 from plugrad.ops.activation import relu as relu
 from plugrad.ops.comparison import bitwise_and as bitwise_and
 from plugrad.ops.comparison import bitwise_left_shift as bitwise_left_shift
@@ -186,9 +176,9 @@ from plugrad.ops.elementwise import floor as floor
 from plugrad.ops.elementwise import floor_divide as floor_divide
 from plugrad.ops.elementwise import fmod as fmod
 from plugrad.ops.elementwise import log as log
+from plugrad.ops.elementwise import log10 as log10
 from plugrad.ops.elementwise import log1p as log1p
 from plugrad.ops.elementwise import log2 as log2
-from plugrad.ops.elementwise import log10 as log10
 from plugrad.ops.elementwise import maximum as maximum
 from plugrad.ops.elementwise import minimum as minimum
 from plugrad.ops.elementwise import mul as mul
@@ -220,6 +210,27 @@ from plugrad.ops.reduction import prod as prod
 from plugrad.ops.reduction import sum as sum
 from plugrad.ops.views import view_as_complex as view_as_complex
 from plugrad.ops.views import view_as_real as view_as_real
+
+# Floor 5: tensors
+from plugrad import autograd as autograd
+from plugrad import func as func
+from plugrad.creation import arange as arange
+from plugrad.creation import as_tensor as as_tensor
+from plugrad.creation import empty as empty
+from plugrad.creation import empty_like as empty_like
+from plugrad.creation import eye as eye
+from plugrad.creation import from_numpy as from_numpy
+from plugrad.creation import frombuffer as frombuffer
+from plugrad.creation import full as full
+from plugrad.creation import full_like as full_like
+from plugrad.creation import linspace as linspace
+from plugrad.creation import logspace as logspace
+from plugrad.creation import ones as ones
+from plugrad.creation import ones_like as ones_like
+from plugrad.creation import tensor as tensor
+from plugrad.creation import zeros as zeros
+from plugrad.creation import zeros_like as zeros_like
+from plugrad.func import vmap as vmap
 from plugrad.printing import set_printoptions as set_printoptions
 from plugrad.random import Generator as Generator
 from plugrad.random import bernoulli as bernoulli
@@ -236,20 +247,12 @@ from plugrad.random import randn_like as randn_like
 from plugrad.random import randperm as randperm
 from plugrad.random import seed as seed
 from plugrad.random import set_rng_state as set_rng_state
-
-# Floor 2: recording, and who answers
-from plugrad.tape import enable_grad as enable_grad
-from plugrad.tape import is_grad_enabled as is_grad_enabled
-from plugrad.tape import no_grad as no_grad
-from plugrad.tape import set_grad_enabled as set_grad_enabled
 from plugrad.tensor import Size as Size
 from plugrad.tensor import Tensor as Tensor
 
 # Floor 6: models
-from plugrad import func as func
 from plugrad import nn as nn
 from plugrad import optim as optim
 from plugrad import utils as utils
-from plugrad.explain import explain as explain
 from plugrad.serialize import load as load
 from plugrad.serialize import save as save

@@ -276,8 +276,8 @@ def _moved(made: Any, dtype: DType | None, device: DeviceLike) -> Any:
 
 def _adopt(data: Any, device: DeviceLike) -> Any:
     """An array of some library as a tensor, or `None` if it is none."""
-    if isinstance(data, (bool, int, float, complex, list, tuple, str)):
-        return None
+    if type(data) in _NUMBERS or isinstance(data, (list, tuple, str)):
+        return None  # NumPy's float64 is a float, but no plain one
     where = resolve_device(device)
     if where.type == META:
         return None

@@ -98,6 +98,6 @@ def _process_default() -> Device:
 
 
 def host_device_type() -> str:
-    """What `cpu` stands for: the default device's backend, if that is a CPU's, else the reference."""
+    """What `cpu` stands for: the default device's backend if that is a CPU's, or the reference."""
     chosen = get_default_device()
     return REFERENCE if chosen.type in ACCELERATORS else chosen.type

@@ -27,7 +27,7 @@ Declare = Callable[[Kernel], OperatorFunction]
 _AS_CALLED: Final = object()
 NUMBERS = frozenset({bool, int, float, complex})
 _NUMBERS_PER_OPERATOR = 1 << 8
-Result = Literal["same", "float", "bool", "real"]
+Result = Literal["same", "float", "bool", "real", "float real"]
 
 
 def _publish(operator: Operator, call: Callable[..., Any]) -> OperatorFunction:
@@ -57,9 +57,9 @@ def elementwise(
     promote to one dtype.
 
     `result` is that dtype ("same"; "float": integers are first cast to the default float dtype;
-    "real": the real part's), or "bool". `takes` are the kinds of dtypes accepted after promotion.
-    Operands named in `apart` keep their own dtype. `body` says that the decorated function is a
-    composite's body.
+    "real": the real part's; "float real": both), or "bool". `takes` are the kinds of dtypes
+    accepted after promotion. Operands named in `apart` keep their own dtype. `body` says that the
+    decorated function is a composite's body.
     """
     kinds = takes.split()
 
@@ -76,7 +76,7 @@ def elementwise(
             dtype = specs[own].dtype
             if result == "bool":
                 dtype = dtypes.bool_
-            elif result == "real":
+            elif result in ("real", "float real"):
                 dtype = dtype.to_real()
             return spec_of(shape, dtype, specs[0].device)
 
@@ -85,7 +85,7 @@ def elementwise(
         ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
             together = [i for i in range(count) if names[i] not in apart]
             common = _promoted(name, [arguments[i] for i in together])
-            if result == "float" and common.kind in ("bool", "int"):
+            if result in ("float", "float real") and common.kind in ("bool", "int"):
                 common = dtypes.get_default_dtype()
             if common.kind not in kinds:
                 raise DtypeError(

@@ -138,7 +138,12 @@ class Operator:
             "needs",
             *_RESULTS,
         )
-        named = tuple(sources.index(name) for name in names_of(formula))
+        names = names_of(formula)
+        if "out" in names and "out" in self.tensors:
+            raise AssertionError(
+                f"{self.name}: `out` means the result in a rule; rename the tensor"
+            )
+        named = tuple(sources.index(name) for name in names)
         self.pulls.append(Pull(formula, positions, named))
         self.differentiable = tuple(
             sorted({position for pull in self.pulls for position in pull.positions})
@@ -252,7 +257,7 @@ class OperatorNode(Node):
             else:
                 kept.append(out.alias())
         for index in rule.results:
-            kept.append(out[index].alias())  # noqa: PERF401 - as below
+            kept.append(out[index].alias())
         for position in rule.positions:
             kept.append(arguments[position])
         self.saved = kept

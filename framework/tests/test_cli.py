@@ -161,7 +161,7 @@ def test_ctrl_c_before_the_first_checkpoint_says_so(
     assert "before there was anything to keep" in train("--out", tmp_path, code=130)
 
 
-# the other commands ---------------------------------------------------------------------------------------------------
+# the other commands -------------------------------------------------------------------------------
 
 
 def test_backends_lists_what_is_there_and_what_to_type_for_the_rest(

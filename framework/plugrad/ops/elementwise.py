@@ -441,7 +441,7 @@ def conj(x, /):
 conj.vjp(x=lambda g: conj(g))
 
 
-@elementwise(result="real", holomorphic=False)
+@elementwise(result="float real", holomorphic=False)
 def angle(x, /):
     """The argument of a complex number, in radians; of a real one 0 or pi."""
 
