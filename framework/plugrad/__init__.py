@@ -247,6 +247,13 @@ from plugrad.random import randn_like as randn_like
 from plugrad.random import randperm as randperm
 from plugrad.random import seed as seed
 from plugrad.random import set_rng_state as set_rng_state
+from plugrad.tensor import BoolTensor as BoolTensor
+from plugrad.tensor import ByteTensor as ByteTensor
+from plugrad.tensor import DoubleTensor as DoubleTensor
+from plugrad.tensor import FloatTensor as FloatTensor
+from plugrad.tensor import HalfTensor as HalfTensor
+from plugrad.tensor import IntTensor as IntTensor
+from plugrad.tensor import LongTensor as LongTensor
 from plugrad.tensor import Size as Size
 from plugrad.tensor import Tensor as Tensor
 

@@ -15,7 +15,6 @@ from plugrad.errors import ArgumentError, DtypeError, ShapeError
 from plugrad.families import as_operand
 from plugrad.ops import creation as ops
 from plugrad.spec import spec_of
-from plugrad.tape import Leaf
 from plugrad.value import NO_DATA, Value, wrap
 
 if TYPE_CHECKING:
@@ -340,8 +339,3 @@ def _flatten(data: Any, shape: tuple[int, ...], depth: int, into: list[Any]) -> 
 def _common_dtype(numbers: list[Any]) -> DType:
     kinds = {type(number) for number in numbers} or {float}
     return dtypes.promote((), (), kinds)
-
-
-def leaf_of(value: Any) -> Leaf:
-    """A fresh leaf for a tensor that shall collect gradients."""
-    return Leaf(value.spec)

@@ -503,6 +503,26 @@ class Tensor(Methods):
 _handles = count()
 
 
+def _old_constructor(dtype: DType) -> Callable[..., Tensor]:
+    """PyTorch's `FloatTensor` and its like: sizes, or a sequence, in one dtype."""
+
+    def construct(*data: Any) -> Tensor:
+        if len(data) == 1 and not isinstance(data[0], int):
+            return creation.tensor(data[0], dtype=dtype)
+        return creation.empty(*data or (0,), dtype=dtype)
+
+    return construct
+
+
+FloatTensor = _old_constructor(dtypes.float32)
+DoubleTensor = _old_constructor(dtypes.float64)
+HalfTensor = _old_constructor(dtypes.float16)
+LongTensor = _old_constructor(dtypes.int64)
+IntTensor = _old_constructor(dtypes.int32)
+ByteTensor = _old_constructor(dtypes.uint8)
+BoolTensor = _old_constructor(dtypes.bool_)
+
+
 class RemovableHandle:
     """What registering a hook returns: `remove()` takes the hook out."""
 

@@ -76,6 +76,11 @@ def grad(
     return tuple(found)
 
 
+def Variable(data: Tensor, requires_grad: bool = False) -> Tensor:  # noqa: N802 - PyTorch's old name
+    """The tensor itself, requiring grad if asked: what PyTorch's `Variable` has become."""
+    return data.requires_grad_() if requires_grad else data
+
+
 def _as_list(tensors: Tensor | Sequence[Tensor]) -> list[Tensor]:
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
