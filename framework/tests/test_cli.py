@@ -45,7 +45,7 @@ def test_training_prints_a_line_per_epoch_and_a_table_per_class(tmp_path: Path) 
     assert "precision" in said
     table = [line.split() for line in lines if line.split()[:1] in [[str(n)] for n in range(10)]]
     assert sum(int(row[3]) for row in table) == 359
-    assert "accuracy" in lines[-2]
+    assert any(line.startswith("accuracy ") for line in lines)
 
 
 def test_training_leaves_checkpoint_metrics_and_learning_curve(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_training_says_so_without_matplotlib(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     said = train(*FAST, "--epochs", "1", "--out", tmp_path)
-    assert "No learning curve: it needs matplotlib" in said
+    assert "No learning curve: it needs matplotlib (pip install 'plugrad[plot]')." in said
 
 
 def test_a_finished_training_can_be_resumed_with_more_epochs(tmp_path: Path) -> None:

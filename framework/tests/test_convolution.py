@@ -151,18 +151,29 @@ def test_order_in_memory_makes_no_difference(case: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "groups"),
-    [((16, 5, 16, 8), 1), ((8, 3, 70, 64), 1), ((16, 1, 2, 48, 48), 1), ((8, 8, 64, 64), 8)],
+    ("shape", "groups", "stride", "dilation"),
+    [
+        ((16, 5, 16, 8), 1, 1, 1),
+        ((8, 2, 15, 24), 1, 2, 1),
+        ((8, 2, 15, 24), 1, 1, 2),
+        ((4, 8, 12, 13), 1, 2, 2),
+        ((8, 3, 70, 64), 1, 1, 1),
+        ((16, 1, 2, 48, 48), 1, 1, 1),
+        ((8, 8, 64, 64), 8, 1, 1),
+    ],
     ids=str,
 )
-def test_large_inputs_are_the_same_block_by_block(shape: tuple[int, ...], groups: int) -> None:
-    # Enough for several tiles, or for columns that exceed any sensible block.
+def test_large_inputs_are_the_same_block_by_block(
+    shape: tuple[int, ...], groups: int, stride: int, dilation: int
+) -> None:
+    # Enough for wide rows, for several tiles, or for columns that exceed any sensible block.
     spatial = len(shape) - 2
     kernel = (3,) * spatial
     x = values(*shape).astype("f")
     weight = values(8, shape[1] // groups, *kernel, seed=1).astype("f")
-    y = values(shape[0], 8, *shape[2:], seed=2).astype("f")
-    rest = ((1,) * spatial, (1,) * spatial, (1,) * spatial, groups)
+    rest = ((stride,) * spatial, (1,) * spatial, (dilation,) * spatial, groups)
+    out = convolution(pg.tensor(x), pg.tensor(weight), None, *rest)
+    y = values(*out.shape, seed=2).astype("f")
     for operator, inputs in (
         (convolution, (x, weight, None, *rest)),
         (convolution_input_gradient, (y, weight, shape[2:], *rest)),

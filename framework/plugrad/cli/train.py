@@ -47,9 +47,10 @@ def train_digits(chosen: dict[str, Any], backend: str | None, out: Path, *, resu
 
 def _show_files(console: Console, run: Run, training: Training) -> None:
     if not run.draw(training):
-        console.print("No learning curve: it needs matplotlib (pip install 'plugrad[plot]').")
+        needed = "No learning curve: it needs matplotlib (pip install 'plugrad[plot]')."
+        console.print(needed, markup=False, soft_wrap=True)  # brackets would be a style
     files = sorted(file.name for file in run.folder.iterdir() if not file.name.startswith("."))
-    console.print(f"{run.folder} holds {', '.join(files)}", soft_wrap=True)
+    console.print(f"{run.folder} holds {', '.join(files)}", markup=False, soft_wrap=True)
 
 
 def _interrupted(run: Run) -> str:
