@@ -1,0 +1,185 @@
+"""Elementwise operators: operands broadcast and promote. No code is hotter than their calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from plugrad import dtypes, shapes
+from plugrad.backends import watchers
+from plugrad.constants import constant
+from plugrad.contracts import Kernel
+from plugrad.dispatch import dispatch, record
+from plugrad.errors import DtypeError
+from plugrad.families.declaration import Declare, publish
+from plugrad.families.operands import NUMBERS, as_operand, device_of, promoted
+from plugrad.op import Operator, OperatorFunction, tensor_names
+from plugrad.spec import Spec, spec_of
+from plugrad.tape import mode
+from plugrad.value import wrap
+
+Result = Literal["same", "float", "bool", "real", "float real"]
+_NUMBERS_PER_OPERATOR = 1 << 8
+
+
+def elementwise(
+    *,
+    result: Result = "same",
+    takes: str = "bool int float complex",
+    apart: Sequence[str] = (),
+    body: bool = False,
+    holomorphic: bool = True,
+) -> Declare:
+    """Each element of the result from the elements at the same place: operands broadcast and
+    promote to one dtype.
+
+    `result` is that dtype ("same"; "float": integers are first cast to the default float dtype;
+    "real": the real part's; "float real": both), or "bool". `takes` are the kinds of dtypes
+    accepted after promotion. Operands named in `apart` keep their own dtype. `body` says that the
+    decorated function is a composite's body.
+    """
+    kinds = takes.split()
+
+    def decorate(function: Kernel) -> OperatorFunction:
+        name = function.__name__
+        names = tensor_names(function)
+        count = len(names)
+        own = next(i for i, each in enumerate(names) if each not in apart)
+
+        def rule(*specs: Any) -> Spec:
+            shape = specs[0].shape
+            if any([spec.shape != shape for spec in specs]):
+                shape = shapes.broadcast_shapes(name, *[spec.shape for spec in specs])
+            dtype = specs[own].dtype
+            if result == "bool":
+                dtype = dtypes.bool_
+            elif result in ("real", "float real"):
+                dtype = dtype.to_real()
+            return spec_of(shape, dtype, specs[0].device)
+
+        def prepare(
+            arguments: tuple[Any, ...], params: tuple[Any, ...]
+        ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+            together = [i for i in range(count) if names[i] not in apart]
+            common = promoted(name, [arguments[i] for i in together])
+            if result in ("float", "float real") and common.kind in ("bool", "int"):
+                common = dtypes.get_default_dtype()
+            if common.kind not in kinds:
+                raise DtypeError(
+                    name, names[together[0]], expected=f"a {' or '.join(kinds)} dtype", got=common
+                )
+            device = device_of(name, arguments)
+            ready = [
+                as_operand(argument, common if i in together else None, device)
+                for i, argument in enumerate(arguments)
+            ]
+            return tuple(ready), params
+
+        operator = Operator(
+            function,
+            family="elementwise",
+            rule=rule,
+            rule_names=names,
+            body=function if body else None,
+            prepare=prepare,
+            holomorphic=holomorphic,
+        )
+        return publish(operator, _elementwise_call(operator))
+
+    return decorate
+
+
+def _elementwise_call(operator: Operator) -> Callable[..., Any]:
+    """The function that users call. For one and two operands it holds the whole path of a call
+    whose specs are known.
+    """
+    plans = operator.plans
+    if operator.parameters or len(operator.tensors) > 2:
+        count = len(operator.tensors)
+
+        def call(*values: Any) -> Any:
+            return dispatch(operator, values[:count], values[count:])
+
+        return call
+
+    if len(operator.tensors) == 1:
+
+        def unary(input: Any) -> Any:
+            try:
+                plan = plans[(input.spec,)]
+            except (KeyError, AttributeError):
+                return dispatch(operator, (input,), ())
+            x = input.array
+            if x is None:
+                x = input.native()
+            kernel = plan.kernel
+            native = None if kernel is None else kernel(x)
+            if native is None:
+                return dispatch(operator, (input,), ())
+            out = wrap(native, plan.spec)
+            if input.node is not None or input.origin is not None:
+                if plan.dissolves and mode.grad:
+                    return dispatch(operator, (input,), ())
+                record(operator, (input,), (), out, plan)
+            return out
+
+        return unary
+
+    numbers: dict[Any, Any] = {}
+    watchers.append(numbers.clear)
+
+    def binary(input: Any, other: Any) -> Any:
+        try:
+            plan = plans[input.spec, other.spec]
+        except KeyError:
+            return dispatch(operator, (input, other), ())
+        except AttributeError:
+            # One of the two is a number: known already as a tensor, as a rule.
+            try:
+                if type(other) in NUMBERS:
+                    other = numbers[input.spec, type(other), other or repr(other)]
+                else:
+                    input = numbers[other.spec, type(input), input or repr(input)]
+                plan = plans[input.spec, other.spec]
+            except (KeyError, AttributeError, TypeError):
+                return _meet_number(operator, numbers, input, other)
+        x = input.array
+        if x is None:
+            x = input.native()
+        y = other.array
+        if y is None:
+            y = other.native()
+        kernel = plan.kernel
+        native = None if kernel is None else kernel(x, y)
+        if native is None:
+            return dispatch(operator, (input, other), ())
+        out = wrap(native, plan.spec)
+        if (
+            input.node is not None
+            or other.node is not None
+            or input.origin is not None
+            or other.origin is not None
+        ):
+            if plan.dissolves and mode.grad:  # only the body, run on tensors, has a derivative
+                return dispatch(operator, (input, other), ())
+            record(operator, (input, other), (), out, plan)
+        return out
+
+    return binary
+
+
+def _meet_number(operator: Operator, numbers: dict[Any, Any], input: Any, other: Any) -> Any:
+    """Call a binary operator on a tensor and a number, and remember the number as a tensor.
+
+    Only where the tensor's dtype stays as it is: then the same two meet again without promotion.
+    """
+    out = dispatch(operator, (input, other), ())
+    tensor, number = (input, other) if hasattr(input, "spec") else (other, input)
+    if type(number) in NUMBERS and not getattr(tensor, "level", 0) and number == number:
+        spec = tensor.spec
+        if promoted(operator.name, [tensor, number]) is spec.dtype and type(number) is not complex:
+            if len(numbers) >= _NUMBERS_PER_OPERATOR:
+                numbers.clear()
+            known = constant(number, spec.dtype, spec.device)
+            numbers[spec, type(number), number or repr(number)] = known
+    return out
