@@ -99,7 +99,7 @@ def batch_norm(
 
 def _move(running: Tensor | None, new: Any, momentum: float, correction: float = 1.0) -> None:
     if running is not None:
-        running.mul_(1 - momentum).add_(new.detach() * (momentum * correction))
+        running.copy_(running * (1 - momentum) + new * (momentum * correction))
 
 
 def group_norm(
