@@ -26,8 +26,10 @@ _CHUNK = 1 << 14
 
 @kernel
 def relu(x):
+    if x.size < _CHUNK // 8:
+        return np.maximum(x, x.dtype.type(0))
     flat = x.ravel("K")
-    if x.size < _CHUNK // 8 or flat.flags.owndata:
+    if flat.flags.owndata:
         return np.maximum(x, x.dtype.type(0))
     out = np.empty_like(x)
     into = out.ravel("K")
