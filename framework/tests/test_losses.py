@@ -304,3 +304,15 @@ def test_parameters_out_of_range_are_refused() -> None:
         F.smooth_l1_loss(pg.ones(2), pg.ones(2), beta=-1)
     with pytest.raises(ShapeError, match="binary_cross_entropy"):
         F.binary_cross_entropy(pg.ones(2), pg.ones(3))
+
+
+@pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
+def test_class_weights_that_require_grad_are_refused(name: str) -> None:
+    weight = pg.ones(3, requires_grad=True)
+    target = pg.tensor([0, 2])
+    call = getattr(F, name)
+    with pytest.raises(pg.errors.AutogradError, match="weight"):
+        call(pg.randn(2, 3), target, weight)
+    with pg.no_grad():
+        call(pg.randn(2, 3), target, weight)
+    call(pg.randn(2, 3), target, weight.detach())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from plugrad.errors import ArgumentError, ShapeError
+from plugrad.errors import ArgumentError, AutogradError, ShapeError
 from plugrad.functions.elementwise import clamp
 from plugrad.nn.functional.activation import logsigmoid
 from plugrad.nn.functional.linalg import cosine_similarity
@@ -16,6 +16,7 @@ from plugrad.ops.elementwise import exp, log, square
 from plugrad.ops.indexing import index_select
 from plugrad.ops.loss import class_axis, reduce_loss
 from plugrad.ops.reduction import sum as sum_over
+from plugrad.tape import is_grad_enabled
 from plugrad.tensor import Tensor
 
 # classes ------------------------------------------------------------------------------------------
@@ -34,6 +35,7 @@ def nll_loss(
     `weight` (C,) multiplies each class; targets equal to `ignore_index` count nothing; the mean
     divides by the weights.
     """
+    _require_constant("nll_loss", weight)
     return loss.nll_loss(input, target, weight, ignore_index, reduction)
 
 
@@ -55,11 +57,19 @@ def cross_entropy(
         raise ArgumentError(
             "cross_entropy", "label_smoothing", expected="from 0 to 1", got=label_smoothing
         )
+    _require_constant("cross_entropy", weight)
     if target.is_floating_point():
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     if label_smoothing == 0:
         return loss.cross_entropy(input, target, weight, ignore_index, reduction)
     return _smooth_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
+
+
+def _require_constant(operator: str, weight: Tensor | None) -> None:
+    if weight is not None and weight.requires_grad and is_grad_enabled():
+        raise AutogradError(
+            f"{operator}: weight: the loss has no derivative in class weights; pass weight.detach()"
+        )
 
 
 def _smooth_cross_entropy(
