@@ -64,7 +64,7 @@ def neg(x):
 
 
 @kernel
-def reciprocal_exact(x):
+def reciprocal(x):
     return ieee.run(np.reciprocal, x)
 
 

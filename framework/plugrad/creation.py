@@ -13,6 +13,7 @@ from plugrad.dtypes import DType
 from plugrad.encoding import encode
 from plugrad.errors import ArgumentError, DtypeError, ShapeError
 from plugrad.families import as_operand
+from plugrad.functions import views
 from plugrad.ops import creation as ops
 from plugrad.spec import spec_of
 from plugrad.value import NO_DATA, Value, wrap
@@ -250,10 +251,8 @@ def eye(
 
 
 def sizes_of(operator: str, sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes given one by one, or as one sequence."""
-    if len(sizes) == 1 and isinstance(sizes[0], Sequence):
-        sizes = tuple(sizes[0])
-    return checked_size(operator, shapes.as_ints(sizes, operator))
+    """The sizes of a new tensor, given one by one or as one sequence."""
+    return checked_size(operator, views.sizes_of(operator, sizes))
 
 
 def checked_size(operator: str, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -127,7 +127,7 @@ def dispatch(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, 
     try:
         plan = operator.plans.get((*[argument.spec for argument in arguments], *facts))
     except AttributeError:  # not a tensor each: `None`, a number, or several tensors
-        plan = _known_plan(operator, arguments, facts)
+        plan = _known_plan(operator, arguments, params)
     except TypeError:  # a parameter without a hash
         plan = None
     if plan is None:
@@ -280,17 +280,23 @@ def _without_data(argument: Any) -> Any:
     return wrap(NO_DATA, spec_of(spec.shape, spec.dtype, Device(META)))
 
 
-def _known_plan(operator: Operator, arguments: tuple[Any, ...], facts: Any) -> Plan | None:
+def _key(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...]) -> Any:
+    keyed = operator.keyed
+    facts = params if keyed is None else [params[i] for i in keyed]
+    return (*[_spec(argument) for argument in arguments], *facts)
+
+
+def _known_plan(
+    operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...]
+) -> Plan | None:
     try:
-        return operator.plans.get((*[_spec(argument) for argument in arguments], *facts))
+        return operator.plans.get(_key(operator, arguments, params))
     except (AttributeError, TypeError):
         return None
 
 
 def _plan(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...]) -> Plan:
-    keyed = operator.keyed
-    facts = params if keyed is None else [params[i] for i in keyed]
-    key = (*[_spec(argument) for argument in arguments], *facts)
+    key = _key(operator, arguments, params)
     try:
         plan = operator.plans.get(key)
     except TypeError:  # a parameter without a hash: decided anew each time

@@ -53,10 +53,7 @@ class Tensor(Methods):
         """PyTorch's old constructor: sizes give an uninitialised tensor, a sequence one of the
         default dtype.
         """
-        default = dtypes.get_default_dtype()
-        if len(data) == 1 and not isinstance(data[0], int):
-            return creation.tensor(data[0], dtype=default, device=device)
-        return creation.empty(*data or (0,), dtype=default, device=device)
+        return _construct(data, dtypes.get_default_dtype(), device)
 
     # metadata ---------------------------------------------------------------------------------
 
@@ -503,15 +500,16 @@ class Tensor(Methods):
 _handles = count()
 
 
+def _construct(data: tuple[Any, ...], dtype: DType, device: DeviceLike) -> Tensor:
+    if len(data) == 1 and not isinstance(data[0], int):
+        return creation.tensor(data[0], dtype=dtype, device=device)
+    return creation.empty(*data or (0,), dtype=dtype, device=device)
+
+
 def _old_constructor(dtype: DType) -> Callable[..., Tensor]:
     """PyTorch's `FloatTensor` and its like: sizes, or a sequence, in one dtype."""
 
-    def construct(*data: Any) -> Tensor:
-        if len(data) == 1 and not isinstance(data[0], int):
-            return creation.tensor(data[0], dtype=dtype)
-        return creation.empty(*data or (0,), dtype=dtype)
-
-    return construct
+    return lambda *data: _construct(data, dtype, None)
 
 
 FloatTensor = _old_constructor(dtypes.float32)
@@ -558,10 +556,8 @@ def _target(where: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, An
             device, dtype = each.spec.device, each.spec.dtype
         elif isinstance(each, DType):
             dtype = each
-        elif isinstance(each, bool):
-            copy = copy  # PyTorch's positional non_blocking changes nothing here
-        elif each is not None:
-            device = each
+        elif each is not None and not isinstance(each, bool):
+            device = each  # a bool is PyTorch's positional non_blocking, which changes nothing here
     return None if device is None else resolve_device(device), dtype, copy
 
 

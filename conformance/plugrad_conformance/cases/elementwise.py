@@ -71,7 +71,6 @@ CASES = (
     binary(ops.fmod, np.fmod, EXACT, ORDERED, y=nonzero),
     binary(ops.pow, np.power, TRANSCENDENTAL.wider(4), NUMBERS, x=positive, y=small),
     unary(ops.neg, np.negative, EXACT, NUMBERS),
-    unary(ops.reciprocal_exact, np.reciprocal, ROUNDED.wider(4), NUMBERS, nonzero),
     unary(ops.abs, np.abs, ROUNDED.wider(2), EVERY),
     unary(ops.sign, _sign, EXACT, REAL, signed_zero=False),
     unary(ops.sgn, _sign, ROUNDED.wider(4), EVERY, signed_zero=False),

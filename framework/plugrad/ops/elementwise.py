@@ -93,14 +93,6 @@ def neg(x, /):
 neg.vjp(x=lambda g: -g)
 
 
-@elementwise(takes=NUMBERS)
-def reciprocal_exact(x, /):
-    """One over `x` in the operand's own dtype."""
-
-
-reciprocal_exact.vjp(x=lambda g, out: -g * out * out)
-
-
 @elementwise(takes="bool int float complex", result="real", holomorphic=False)
 def abs(x, /):
     """Absolute value; of a complex number its modulus, which is real."""
@@ -267,10 +259,9 @@ def rsqrt(x, /):
 rsqrt.vjp(x=lambda g, out: g * out * out * out * -0.5)
 
 
-@elementwise(result="float", body=True)
+@elementwise(result="float")
 def reciprocal(x, /):
     """One over `x`."""
-    return reciprocal_exact(x)
 
 
 reciprocal.vjp(x=lambda g, out: -g * out * out)

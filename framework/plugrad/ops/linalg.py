@@ -76,11 +76,7 @@ linear.vjp(
 
 
 def _weight_gradient(g, x, weight):
-    rows = (
-        reshape(x, (-1, x.shape[-1]))
-        if x.numel()
-        else reshape(x, (shapes.numel(x.shape[:-1]), x.shape[-1]))
-    )
+    rows = reshape(x, (shapes.numel(x.shape[:-1]), x.shape[-1]))
     count = weight.shape[0] if len(weight.shape) == 2 else 1
     return reshape(matmul(transpose(reshape(g, (rows.shape[0], count))), rows), weight.shape)
 
