@@ -41,10 +41,12 @@ def plugrad_manifest() -> Manifest:
                 "sampling",
                 "convolution",
                 "pooling",
+                "threads",
             )
         ),
         contract=CONTRACT_VERSION,
         dtypes=dtypes.ALL,
+        features=("host memory",),
     )
 
 

@@ -199,10 +199,8 @@ def softmax(x, dim):
 @in_single
 @quietly
 def softmax_backward(g, out, dim):
-    if not out.ndim:
-        return np.zeros_like(g)
-    x = g * out
-    x -= out * sums(x, dim)
+    x = np.asarray(g * out)
+    x -= out * (sums(x, dim) if x.ndim else x)
     return x
 
 
@@ -221,10 +219,8 @@ def log_softmax(x, dim):
 @in_single
 @quietly
 def log_softmax_backward(g, out, dim):
-    if not out.ndim:
-        return np.zeros_like(g)
-    x = np.exp(out)
-    x *= sums(g, dim)
+    x = np.asarray(np.exp(out))
+    x *= sums(g, dim) if g.ndim else g
     return np.subtract(g, x, out=x)
 
 

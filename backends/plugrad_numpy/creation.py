@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plugrad.hooks import kernel
-from plugrad_numpy.arrays import NATIVE, quietly
+from plugrad_numpy.arrays import NATIVE, ieee, quietly
 
 _ZEROS = {"0", "0.0", "False"}  # not -0.0, whose bits are not all 0
 
@@ -55,14 +55,14 @@ def copy_(x, source):
 
 @kernel
 def add_(x, y):
-    return np.add(x, y, out=x)
+    return ieee.run(np.add, x, y, x)
 
 
 @kernel
 def sub_(x, y):
-    return np.subtract(x, y, out=x)
+    return ieee.run(np.subtract, x, y, x)
 
 
 @kernel
 def mul_(x, y):
-    return np.multiply(x, y, out=x)
+    return ieee.run(np.multiply, x, y, x)

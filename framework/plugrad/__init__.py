@@ -43,6 +43,8 @@ from plugrad.hooks import kernel as kernel
 
 # Floor 2: recording, and who answers
 from plugrad.explain import explain as explain
+from plugrad.threads import get_num_threads as get_num_threads
+from plugrad.threads import set_num_threads as set_num_threads
 from plugrad.tape import enable_grad as enable_grad
 from plugrad.tape import is_grad_enabled as is_grad_enabled
 from plugrad.tape import no_grad as no_grad
@@ -213,6 +215,7 @@ from plugrad.ops.views import view_as_real as view_as_real
 
 # Floor 5: tensors
 from plugrad import autograd as autograd
+from plugrad import cuda as cuda
 from plugrad import func as func
 from plugrad.creation import arange as arange
 from plugrad.creation import as_tensor as as_tensor

@@ -19,12 +19,14 @@ import pluggy
 from plugrad import contracts, discovery
 from plugrad.contracts import Kernel
 from plugrad.devices import META, Device, get_default_device
+from plugrad.dtypes import DType
 from plugrad.errors import (
     BackendError,
     BackendImportError,
     BackendUnavailableError,
     ContractError,
     PluginError,
+    UnsupportedError,
 )
 from plugrad.hooks import ACCEPTED_CONTRACTS, PROJECT, Manifest, Services, kernel
 
@@ -172,6 +174,17 @@ class Backend:
             raise BackendError(self.name, f"it does not implement the service {name!r}")
         return resolved
 
+    def check_stores(self, operator: str, dtype: DType) -> None:
+        """Refuse a dtype that the manifest does not name."""
+        stored = self.manifest.dtypes
+        if dtype not in stored:
+            raise UnsupportedError(
+                operator,
+                "dtype",
+                expected=f"one that {self.name!r} stores: {', '.join(map(str, stored))}",
+                got=dtype,
+            )
+
     def device_of(self, array: Any) -> Device:
         """The device that holds a native array."""
         return Device(
@@ -187,7 +200,10 @@ class Backend:
                 )
             return device
         count = self.service("device_count")()
-        index = device.index or 0
+        index = device.index
+        if index is None:
+            choose = self.resolve("device_choose")
+            index = 0 if choose is None else choose(None)
         if index >= count:
             raise BackendUnavailableError(self.name, f"it has {count} devices, got {str(device)!r}")
         return Device(device.type, index)
@@ -252,6 +268,7 @@ _loaded: dict[str, Backend] = {}
 _bodies: dict[str, Callable[[Backend], Kernel]] = {}
 _extensions: dict[str, tuple[str | None, object, str]] = {}
 watchers: list[Callable[[], None]] = []
+greeters: list[Callable[[Backend], None]] = []
 
 
 def backend(name: str) -> Backend:
@@ -259,6 +276,8 @@ def backend(name: str) -> Backend:
     found = _loaded.get(name)
     if found is None:
         found = _loaded[name] = Backend(name)
+        for greeter in greeters:
+            greeter(found)
     return found
 
 

@@ -96,7 +96,9 @@ def from_bytes(
     where = resolve_device(device)
     if where.type == META:
         return wrap(NO_DATA, spec_of(shape, dtype, where))
-    native = backend(where.type).service("array_from_host")(data, dtype, shape, where.index)
+    owner = backend(where.type)
+    owner.check_stores("tensor", dtype)
+    native = owner.service("array_from_host")(data, dtype, shape, where.index)
     return wrap(native, spec_of(shape, dtype, where))
 
 
@@ -284,6 +286,7 @@ def _adopt(data: Any, device: DeviceLike) -> Any:
     if native is None:
         return None
     shape, dtype = owner.service("array_spec")(native)
+    owner.check_stores("tensor", dtype)
     return wrap(native, spec_of(tuple(shape), dtype, where))
 
 

@@ -54,8 +54,15 @@ class Offer:
                 self.name,
                 f"{self.distribution} {self.version} is installed, but importing "
                 f"{self.entry.value!r} failed: {type(cause).__name__}: {cause}",
-                hint="mend that import, or block the backend with PLUGRAD_BLOCK=" + self.name,
+                hint=_way_out(self.name, cause),
             ) from cause
+
+
+def _way_out(name: str, cause: Exception) -> str:
+    """What to do about an import that failed."""
+    if isinstance(cause, ModuleNotFoundError) and name in INSTALL_HINTS:
+        return INSTALL_HINTS[name]  # a library that is an extra of the distribution
+    return "mend that import, or block the backend with PLUGRAD_BLOCK=" + name
 
 
 THIS_PROGRAM = "(this program)"

@@ -15,6 +15,7 @@ from plugrad.backends import Backend, backend, declare_operator, watchers
 from plugrad.contracts import Kernel
 from plugrad.devices import META, Device
 from plugrad.errors import DeviceError, InPlaceError, UnsupportedError
+from plugrad.formulas import Backward
 from plugrad.op import Operator, OperatorNode
 from plugrad.spec import Spec, spec_of
 from plugrad.tape import Leaf, Node, enable_grad, mode, no_grad, node_of
@@ -32,7 +33,7 @@ class Plan:
     `kernel` is `None` where the body answers, on tensors; `spec` then too, if no rule tells it.
     """
 
-    __slots__ = ("direct", "dissolves", "kernel", "place", "spec", "specs")
+    __slots__ = ("direct", "dissolves", "kernel", "place", "rules", "spec", "specs")
 
     def __init__(
         self,
@@ -47,6 +48,8 @@ class Plan:
         self.specs = specs
         # Of a view: its strides and offset.
         self.place = place
+        # By the bits of the inputs that want a cotangent: what the call leaves on the tape.
+        self.rules: dict[int, Backward] = {}
         # A body without a derivative of its own must be run where gradients flow.
         self.dissolves = operator.body is not None and not operator.pulls
         self.direct = not (kernel is None or spec is None or operator.writes or self.dissolves)
@@ -150,7 +153,7 @@ def execute(
         if native is not None:
             spec = plan.spec
             out = wrap_all(native, spec) if spec.__class__ is tuple else wrap(native, spec)
-            if operator.differentiable:
+            if operator.differentiable and mode.grad:
                 record(operator, arguments, params, out, plan)
             return out
     tracked = mode.grad and any([_node(argument) is not None for argument in arguments])
@@ -193,19 +196,38 @@ def record(
     wanted = 0
     for position in operator.differentiable:
         argument = arguments[position]
-        if argument.__class__ is tuple or argument is None:
-            parent = _node(argument)
-        else:
+        try:
             parent = argument.node if argument.origin is None else node_of(argument)
+        except AttributeError:  # `None`, or several tensors
+            parent = _node(argument)
         if parent is not None:
             parents[position] = parent
             wanted |= 1 << position
     if wanted:
-        rule = operator.backward_of(wanted)
-        node = OperatorNode(rule, tuple(parents), plan.specs, plan.spec, params)
-        if rule.saves:
-            node.keep(arguments, out)
+        attach(operator, arguments, params, tuple(parents), wanted, out, plan)
+
+
+def attach(
+    operator: Operator,
+    arguments: tuple[Any, ...],
+    params: tuple[Any, ...],
+    parents: tuple[Any, ...],
+    wanted: int,
+    out: Any,
+    plan: Plan,
+) -> None:
+    """Make a node of the graph the origin of a result. `wanted` has a bit for each input that wants
+    a cotangent, which it sends to the parent of the same position.
+    """
+    rule = plan.rules.get(wanted)
+    if rule is None:
+        rule = plan.rules[wanted] = operator.backward_of(wanted, plan.spec)
+    saved = () if rule.keep is None else rule.keep(arguments, out)
+    node = OperatorNode(rule, parents, plan.specs, plan.spec, params, saved)
+    if out.__class__ is tuple:
         node.own(out)
+    else:
+        out.node = node
 
 
 def declined(operator: Operator, arguments: tuple[Any, ...]) -> UnsupportedError:
@@ -325,6 +347,8 @@ def _decide(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, .
     known.update(zip(operator.parameters, params, strict=True))
     spec = operator.rule(*[known[name] for name in operator.rule_names])
     if device.type != META:
+        for result in flatten((spec,)):
+            backend(device.type).check_stores(operator.name, result.dtype)
         return Plan(operator, kernel, spec, specs)
     if spec is None:
         raise UnsupportedError(

@@ -13,6 +13,7 @@
     │   ├── UnknownBackendError    (ValueError)
     │   ├── BackendImportError     (ImportError)
     │   ├── BackendUnavailableError (RuntimeError)
+    │   ├── OutOfMemoryError       (RuntimeError)  fields device, asked, allocated, …
     │   ├── BackendBlockedError    (RuntimeError)
     │   ├── ContractError          (RuntimeError)
     │   └── PluginError            (RuntimeError)  a plugin whose hooks do not fit the contract
@@ -118,6 +119,53 @@ class BackendImportError(BackendError, ImportError):
 
 class BackendUnavailableError(BackendError, RuntimeError):
     """The backend is loaded, but has no such device on this machine."""
+
+
+class OutOfMemoryError(BackendError, RuntimeError):
+    """A device has no room for an array. All figures are bytes: `asked` for, `allocated` to arrays,
+    `reserved` by the backend for arrays present and future, `free` on the device, and its `total`.
+    """
+
+    def __init__(
+        self, device: str, *, asked: int, allocated: int, reserved: int, free: int, total: int
+    ) -> None:
+        self.device = device
+        self.asked = asked
+        self.allocated = allocated
+        self.reserved = reserved
+        self.free = free
+        self.total = total
+        super().__init__(
+            device.partition(":")[0],
+            f"out of memory on {device}: {_bytes(asked)} asked; of {_bytes(total)} in all "
+            f"{_bytes(free)} are free, {_bytes(allocated)} are in arrays and "
+            f"{_bytes(reserved - allocated)} reserved for more",
+            hint="use a smaller batch, or let go of tensors and graphs that are not needed",
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        figures = (self.asked, self.allocated, self.reserved, self.free, self.total)
+        return _rebuild_out_of_memory_error, (type(self), self.device, *figures)
+
+
+def _rebuild_out_of_memory_error(
+    kind: type[OutOfMemoryError],
+    device: str,
+    asked: int,
+    allocated: int,
+    reserved: int,
+    free: int,
+    total: int,
+) -> OutOfMemoryError:
+    return kind(device, asked=asked, allocated=allocated, reserved=reserved, free=free, total=total)
+
+
+def _bytes(count: int) -> str:
+    """`3 bytes`, `1.50 KiB`, `22.00 GiB`."""
+    if count < 1024:
+        return f"{count} bytes"
+    power = min((count.bit_length() - 1) // 10, 4)
+    return f"{count / 1024**power:.2f} {'KMGT'[power - 1]}iB"
 
 
 class BackendBlockedError(BackendError, RuntimeError):

@@ -11,18 +11,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import Any, Protocol, final
 
 from plugrad.contracts import Kernel, names_of
 from plugrad.errors import VersionError
+from plugrad.formulas import Backward, Pull, Push
+from plugrad.spec import Spec
 from plugrad.tape import Node, Output, changed, freed, mode, next_sequence
-
-# Where a formula's argument comes from: the cotangent, the result, then tensors, their specs,
-# parameters, `needs`.
-_G, _OUT, _TENSORS = 0, 1, 2
-# One of several results, by its place.
-_RESULTS = tuple([f"out_{i}" for i in range(6)])
 
 Rule = Callable[..., Any]
 Prepare = Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[tuple[Any, ...], tuple[Any, ...]]]
@@ -48,17 +43,13 @@ class OperatorFunction(Protocol):
         """State one formula that gives the cotangents of several tensors, as a tuple."""
         ...
 
+    def jvp(self, **formulas: Rule) -> None:
+        """State the derivative forwards: the result's tangent from `t`, that of one tensor."""
+        ...
 
-@final
-class Pull:
-    """One derivative formula: which tensors it answers for, and where its arguments come from."""
-
-    __slots__ = ("formula", "positions", "sources")
-
-    def __init__(self, formula: Rule, positions: tuple[int, ...], sources: tuple[int, ...]) -> None:
-        self.formula = formula
-        self.positions = positions
-        self.sources = sources
+    def linear(self, *groups: str) -> None:
+        """Say in which tensors the operator is linear, the others held: alone, or together."""
+        ...
 
 
 @final
@@ -68,8 +59,11 @@ class Operator:
     `tensors` are the contract's names before the slash, `parameters` those after it. `writes` are
     the positions of tensors that a kernel changes in place; `rebase` then mends the graph.
     `geometry` is set for a view: it maps (shape, strides, offset, parameters) to the view's, and
-    `view_dtype` the dtype, where that changes too.
+    `view_dtype` the dtype, where that changes too. `since` is the version of the contract in which
+    the operator first stood: what was written for an older one need not have a kernel for it.
     """
+
+    since: int = 1
 
     def __init__(
         self,
@@ -109,11 +103,16 @@ class Operator:
         self.keyed: tuple[int, ...] | None = None if everything else tuple(named)
         self.batching: Rule | None = None
         self.pulls: list[Pull] = []
+        # By a tensor's position: the formula that carries its tangent on, or the positions of the
+        # tensors that the operator is linear in together with it.
+        self.pushes: dict[int, Push | tuple[int, ...]] = {}
         # The tensors that some formula answers for.
         self.differentiable: tuple[int, ...] = ()
+        # The same as bits.
+        self.slopes = 0
         # What was decided for a call, keyed by the specs of its tensors and the parameters.
         self.plans: dict[Any, Any] = {}
-        self._backwards: dict[int, Backward] = {}
+        self._backwards: dict[tuple[int, bool], Backward] = {}
         self.function = function
 
     def __repr__(self) -> str:
@@ -128,39 +127,46 @@ class Operator:
         """State one formula that gives the cotangents of several tensors, as a tuple."""
         self._add_pull(tuple(self.tensors.index(name) for name in names.split()), formula)
 
+    def jvp(self, **formulas: Rule) -> None:
+        """State the derivative forwards: the result's tangent from `t`, that of one tensor.
+
+        Only where `plugrad.forward` would not find as cheap a way by itself. A formula names what
+        one of `vjp` may name, with `t` in the place of `g`.
+        """
+        for name, formula in formulas.items():
+            self.pushes[self.tensors.index(name)] = Push(formula, names_of(formula))
+
+    def linear(self, *groups: str) -> None:
+        """Say in which tensors the operator is linear, the others held: alone, or together."""
+        for group in groups:
+            positions = tuple([self.tensors.index(name) for name in group.split()])
+            self.pushes.update(dict.fromkeys(positions, positions))
+
     def _add_pull(self, positions: tuple[int, ...], formula: Rule) -> None:
-        sources = (
-            "g",
-            "out",
-            *self.tensors,
-            *(f"{name}_spec" for name in self.tensors),
-            *self.parameters,
-            "needs",
-            *_RESULTS,
-        )
         names = names_of(formula)
         if "out" in names and "out" in self.tensors:
             raise AssertionError(
                 f"{self.name}: `out` means the result in a rule; rename the tensor"
             )
-        named = tuple(sources.index(name) for name in names)
-        self.pulls.append(Pull(formula, positions, named))
+        self.pulls.append(Pull(formula, names, positions))
         self.differentiable = tuple(
             sorted({position for pull in self.pulls for position in pull.positions})
         )
+        self.slopes = sum([1 << position for position in self.differentiable])
         self._backwards.clear()
 
     def saves(self, position: int) -> bool:
         """Whether some formula names this tensor."""
-        return any([_TENSORS + position in pull.sources for pull in self.pulls])
+        return any([self.tensors[position] in pull.names for pull in self.pulls])
 
-    def backward_of(self, wanted: int) -> Backward:
-        """The formulas that run when the inputs of these bits want a cotangent, and what they need
-        saved.
+    def backward_of(self, wanted: int, spec: Any) -> Backward:
+        """What a call leaves behind whose inputs of these bits want a cotangent, and whose result
+        has this spec.
         """
-        found = self._backwards.get(wanted)
+        conjugates = self.holomorphic and spec.__class__ is Spec and spec.dtype.is_complex
+        found = self._backwards.get((wanted, conjugates))
         if found is None:
-            found = self._backwards[wanted] = Backward(self, wanted)
+            found = self._backwards[wanted, conjugates] = Backward(self, wanted, conjugates)
         return found
 
 
@@ -170,51 +176,11 @@ def tensor_names(contract: Kernel) -> tuple[str, ...]:
 
 
 @final
-class Backward:
-    """The derivative of an operator for one choice of inputs that want a cotangent.
-
-    Its formulas take their arguments from a short list: the cotangent, the result if one names it,
-    the saved tensors, then those specs and parameters that are named.
-    """
-
-    __slots__ = (
-        *("extras", "keeps_out", "needs", "operator", "positions"),
-        *("pulls", "results", "saves"),
-    )
-
-    def __init__(self, operator: Operator, wanted: int) -> None:
-        count = len(operator.tensors)
-        chosen = [p for p in operator.pulls if any(wanted >> i & 1 for i in p.positions)]
-        sources = {source for pull in chosen for source in pull.sources}
-        self.operator = operator
-        self.needs = tuple([bool(wanted >> i & 1) for i in range(count)])
-        self.keeps_out = _OUT in sources
-        self.positions = tuple([i for i in range(count) if _TENSORS + i in sources])
-        first = _TENSORS + 2 * count + len(operator.parameters) + 1
-        self.results = tuple(sorted([source - first for source in sources if source >= first]))
-        self.saves = self.keeps_out or bool(self.results) or bool(self.positions)
-        later = sorted([source for source in sources if _TENSORS + count <= source < first])
-        # Each is an index into (*specs, *params, needs).
-        self.extras = tuple([source - _TENSORS - count for source in later])
-        order = [
-            _G,
-            *([_OUT] if self.keeps_out else ()),
-            *[first + i for i in self.results],
-            *[_TENSORS + i for i in self.positions],
-            *later,
-        ]
-        # itemgetter takes several arguments out of the list at once, in C.
-        self.pulls = tuple(
-            [(p.formula, p.positions, _getter([order.index(s) for s in p.sources])) for p in chosen]
-        )
-
-
-@final
 class OperatorNode(Node):
     """What a call of an operator leaves behind: its rule, and the tensors that the rule names.
 
     `versions` are those that the saved tensors had, `None` if all were 0; `saved` is `None` once
-    they are freed.
+    they are freed, results before tensors.
     """
 
     __slots__ = ("params", "rule", "saved", "versions")
@@ -226,6 +192,7 @@ class OperatorNode(Node):
         specs: tuple[Any, ...],
         spec: Any,
         params: tuple[Any, ...],
+        saved: Any,
     ) -> None:
         # Node's fields are set here, not by its own method: a call is a tenth of the whole cost.
         self.parents = parents
@@ -235,8 +202,15 @@ class OperatorNode(Node):
         self.hooks = None
         self.rule = rule
         self.params = params
-        self.saved: Any = ()
+        self.saved = saved
         self.versions: Any = None
+        for value in saved:
+            # A fresh tensor, the usual case, has no storage yet that could have been written.
+            if value is not None and (
+                value.__class__ is tuple or (value.memory is not None and value.memory.version)
+            ):
+                self.versions = [_version(each) for each in saved]
+                break
 
     @property
     def operator(self) -> Operator:
@@ -246,26 +220,6 @@ class OperatorNode(Node):
     def name(self) -> str:
         words = self.rule.operator.name.strip("_").split("_")
         return "".join(word.capitalize() for word in words) + "Backward0"
-
-    def keep(self, arguments: tuple[Any, ...], out: Any) -> None:
-        """Save what the formulas name."""
-        rule = self.rule
-        kept: list[Any] = []
-        if rule.keeps_out:
-            if out.__class__ is tuple:
-                kept += [each.alias() for each in out]
-            else:
-                kept.append(out.alias())
-        for index in rule.results:
-            kept.append(out[index].alias())
-        for position in rule.positions:
-            kept.append(arguments[position])
-        self.saved = kept
-        for value in kept:
-            # A fresh tensor, the usual case, has no storage yet that could have been written.
-            if value is not None and (value.__class__ is tuple or value.memory is not None):
-                self.versions = [_version(each) for each in kept]
-                break
 
     def own(self, results: Any) -> None:
         """Make this node the origin of its results."""
@@ -280,41 +234,10 @@ class OperatorNode(Node):
             result.node = Output(self, index, result.spec)
 
     def pull(self, g: Any) -> Sequence[Any]:
-        rule = self.rule
-        known = [g]
-        if rule.saves:
-            self._recall(known)
-        if rule.extras:
-            facts = (*self.specs, *self.params, rule.needs)
-            known += [facts[i] for i in rule.extras]
-        if type(g) is not list and g.spec.dtype.is_complex and rule.operator.holomorphic:
-            return self._pull_conjugated(known)
-        cotangents: list[Any] = [None] * len(self.specs)
-        for formula, positions, arguments_from in rule.pulls:
-            result = formula(*arguments_from(known))
-            if len(positions) == 1:
-                cotangents[positions[0]] = result
-            else:
-                for position, cotangent in zip(positions, result, strict=True):
-                    cotangents[position] = cotangent
-        return cotangents
+        return self.rule.pull(self, g)
 
-    def _pull_conjugated(self, known: list[Any]) -> Sequence[Any]:
-        # PyTorch's convention: f'(x) g of a holomorphic operator becomes conj(f'(x)) g.
-        known[0] = known[0].conj()
-        cotangents: list[Any] = [None] * len(self.specs)
-        for formula, positions, arguments_from in self.rule.pulls:
-            result = formula(*arguments_from(known))
-            results = (result,) if len(positions) == 1 else result
-            for position, cotangent in zip(positions, results, strict=True):
-                if cotangent is not None:
-                    conjugated = [None if c is None else c.conj() for c in _listed(cotangent)]
-                    cotangents[position] = (
-                        tuple(conjugated) if cotangent.__class__ is tuple else conjugated[0]
-                    )
-        return cotangents
-
-    def _recall(self, known: list[Any]) -> None:
+    def recall(self) -> Sequence[Any]:
+        """What was saved, if nobody has written to it since."""
         saved = self.saved
         if saved is None:
             raise freed(self.operator.name)
@@ -327,27 +250,23 @@ class OperatorNode(Node):
             for value, version in zip(saved, versions, strict=True):
                 if _version(value) != version:
                     raise self._changed(value, version)
-        rule = self.rule
-        if not (rule.keeps_out or rule.results):
-            known += saved
-            return
-        several = self.spec.__class__ is tuple
-        count = len(saved) - len(rule.positions)
-        results = saved[:count]
-        if mode.grad:
-            results = [result.alias() for result in results]
-            if several:
-                whole = range(len(self.spec)) if rule.keeps_out else ()
-                for place, result in zip((*whole, *rule.results), results, strict=True):
-                    self._own_one(place, result)
-            else:
-                self.own(results[0])
-        if rule.keeps_out:
-            whole = count - len(rule.results)
-            known.append(tuple(results[:whole]) if several else results[0])
-            results = results[whole:]
-        known += results
-        known += saved[count:]
+        results = self.rule.results
+        if results and mode.grad:
+            # A formula that is recorded itself must find the results in the graph.
+            again = [self._recorded(i, each) for i, each in zip(results, saved, strict=False)]
+            return [*again, *saved[len(results) :]]
+        return saved
+
+    def _recorded(self, index: int | None, kept: Any) -> Any:
+        """A saved result, or one of several, or a tuple of all of them, as this node's again."""
+        if kept.__class__ is tuple:
+            return tuple([self._recorded(i, each) for i, each in enumerate(kept)])
+        result = kept.alias()
+        if index is None:
+            result.node = self
+        else:
+            self._own_one(index, result)
+        return result
 
     def _changed(self, saved: Any, versions: Any) -> VersionError:
         if saved.__class__ is not tuple:
@@ -360,21 +279,8 @@ class OperatorNode(Node):
             self.saved = None
 
 
-def _getter(places: list[int]) -> Callable[[list[Any]], tuple[Any, ...]]:
-    if len(places) > 1:
-        return itemgetter(*places)
-    if not places:
-        return lambda known: ()
-    place = slice(places[0], places[0] + 1)
-    return itemgetter(place)
-
-
 def _version(saved: Any) -> Any:
     """How often a saved tensor was written, or those of a saved tuple."""
     if saved.__class__ is tuple:
         return tuple([_version(each) for each in saved])
     return 0 if saved is None or saved.memory is None else saved.memory.version
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    return value if value.__class__ is tuple else (value,)

@@ -92,28 +92,27 @@ def _walk(
             if wanted is not None and node in wanted:
                 found[node] = g
             kind = type(node)
-            if kind is Leaf:
+            if kind is OperatorNode:
+                cotangents = node.rule.pull(node, g)
+                if not retain_graph and node.saved:
+                    node.saved = None
+            elif kind is Leaf:
                 if wanted is None:
                     _accumulate(node, g, node in owned)
                 continue
-            if kind is Output:
+            elif kind is Output:
                 _collect(node, g, pending, heap)
                 continue
-            cotangents = node.pull(g)
-            if not retain_graph:
-                node.release()
-            computed = kind is OperatorNode
-            specs = node.specs
-            for position, parent in enumerate(node.parents):
-                if parent is None:
-                    continue
-                cotangent = cotangents[position]
-                if cotangent is None:
+            else:
+                cotangents = node.pull(g)
+                if not retain_graph:
+                    node.release()
+            for parent, cotangent, spec in zip(node.parents, cotangents, node.specs):
+                if parent is None or cotangent is None:
                     continue
                 if useful is not None and useful.isdisjoint(_each(parent)):
                     continue
-                spec = specs[position]
-                if type(parent) is tuple:
+                if parent.__class__ is tuple:
                     for each, its, part in zip(parent, spec, cotangent, strict=True):
                         if each is not None and part is not None:
                             _send(each, fit(node, part, its), pending, owned, heap)
@@ -121,7 +120,7 @@ def _walk(
                 if cotangent.spec is not spec:
                     cotangent = fit(node, cotangent, spec)
                 # What a formula has just computed, and has not passed through, nobody else holds.
-                ours = computed and cotangent is not g and cotangent.memory is None
+                ours = cotangent.memory is None and cotangent is not g and kind is OperatorNode
                 if (
                     type(parent) is Leaf
                     and wanted is None
@@ -244,7 +243,7 @@ def _accumulate(leaf: Leaf, g: Any, ours: bool) -> None:
     if earlier is None:
         # What someone else may hold too is copied: the gradient is the user's to change.
         leaf.grad = g if ours or mode.grad else clone(g)
-    elif mode.grad:
+    elif mode.grad or mode.frame is not None:
         leaf.grad = add(earlier, g)
     else:
         add_(earlier, g)

@@ -8,6 +8,7 @@ the native array is made when a kernel first wants it.
 
 from __future__ import annotations
 
+import threading
 from typing import Any, ClassVar, final
 
 from plugrad.backends import backend, watchers
@@ -18,6 +19,10 @@ from plugrad.spec import Shape, Spec
 from plugrad.storage import Storage
 
 Layout = tuple[Shape, int]
+
+# Held while a fresh value gets its storage: threads that look at it at once must get the same one.
+# A service may itself make tensors, so the holder may enter again.
+_fixing = threading.RLock()
 
 
 @final
@@ -69,16 +74,20 @@ class Value:
 
     def settle(self) -> Storage:
         """The storage, with its buffer; from now on the elements' order in memory is a fact."""
-        storage = self.memory
-        if storage is None:
-            storage = self.memory = Storage()
-        if self.place is None:
-            spec = self.spec
-            if storage.buffer is None:
-                storage.buffer = _service("array_flatten", spec.device)(self.array)
-            self.array = None
-            self.place = (contiguous_strides(spec.shape), 0)
-        return storage
+        if self.place is not None and self.memory is not None:
+            return self.memory
+        with _fixing:
+            storage = self.memory
+            if storage is None:
+                storage = self.memory = Storage()
+            if self.place is None:
+                spec = self.spec
+                if storage.buffer is None:
+                    storage.buffer = _service("array_flatten", spec.device)(self.array)
+                # In this order: another thread that finds no array finds the place.
+                self.place = (contiguous_strides(spec.shape), 0)
+                self.array = None
+            return storage
 
     @property
     def layout(self) -> Layout:
@@ -95,7 +104,9 @@ class Value:
     def alias(self) -> Any:
         """The same memory without a place in the graph."""
         if self.memory is None:
-            self.memory = Storage()
+            with _fixing:
+                if self.memory is None:
+                    self.memory = Storage()
         twin = wrap(self.array, self.spec)
         twin.memory = self.memory
         twin.place = self.place

@@ -24,13 +24,13 @@ FLOORS = (
     # 1 gate: the only place that names pluggy
     "hooks contracts discovery backends inventory",
     # 2 operator
-    "op families dispatch value tape constants explain",
+    "op formulas families dispatch value tape constants explain threads",
     # 3 operators
     "ops",
     # 4 transforms
-    "reverse batching forward",
+    "levels reverse batching forward",
     # 5 tensor
-    "tensor methods creation functions indexing printing random autograd func",
+    "tensor methods creation cuda functions indexing printing random autograd func",
     # 6 models
     "nn optim utils datasets serialize training cli __main__",
     # 7 what users see
@@ -47,21 +47,31 @@ HEAVY = "importlib.metadata"
 COMMAND_LINE = {"cli": {"rich", "typer"}}
 
 BACKENDS = {
-    "plugrad_numpy": {"numpy", "ml_dtypes"},
-    "plugrad_numba": {"numpy", "ml_dtypes", "numba", "plugrad_numpy"},
-    "plugrad_cupy": {"numpy", "ml_dtypes", "cupy", "cupyx"},
+    "plugrad_numpy": {"numpy", "ml_dtypes", "threadpoolctl"},
+    "plugrad_numba": {"numpy", "ml_dtypes", "numba", "llvmlite", "plugrad_numpy"},
+    "plugrad_cupy": {"numpy", "ml_dtypes", "cupy", "cupy_backends"},
 }
 # What a backend sees of plugrad.
 SEEN_BY_BACKENDS = {"hooks", *FLOORS[0].split()}
 
-KITS = {"plugrad_conformance": {"pytest", "numpy", "ml_dtypes"}}
+KITS = {"plugrad_conformance": {"pytest", "numpy", "ml_dtypes", "packaging", "rich"}}
 # What users see of plugrad, and the kit with them; "" is plugrad itself.
 PUBLIC = {
-    *("", "hooks", "errors", "autograd", "autograd/functional", "func", "random"),
+    *(
+        "",
+        "hooks",
+        "errors",
+        "cuda",
+        "autograd",
+        "autograd/functional",
+        "autograd/forward_ad",
+        "func",
+        "random",
+    ),
     *("nn", "nn/functional", "nn/init", "nn/utils", "optim", "optim/lr_scheduler"),
     *("utils", "utils/data", "datasets", "serialize"),
     # for whoever declares, implements or tests operators
-    *("dtypes", "backends", "ops"),
+    *("dtypes", "discovery", "backends", "inventory", "ops"),
     *("ops/activation", "ops/attention", "ops/comparison", "ops/convolution", "ops/creation"),
     *("ops/elementwise", "ops/indexing", "ops/joining", "ops/linalg", "ops/loss"),
     *("ops/normalization", "ops/optimizer", "ops/pooling", "ops/reduction", "ops/sampling"),

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import plugrad as pg
-from plugrad import backends, contracts, discovery
+from plugrad import backends, contracts, discovery, dtypes
 from plugrad.dispatch import operators
 from plugrad.errors import (
     ArgumentError,
@@ -28,7 +28,7 @@ from plugrad.errors import (
     UnknownBackendError,
     UnsupportedError,
 )
-from plugrad.families import composite, primitive
+from plugrad.families import composite, primitive, since
 from plugrad.hooks import CONTRACT_VERSION, Manifest, kernel
 
 MANIFEST = Manifest(
@@ -37,7 +37,7 @@ MANIFEST = Manifest(
     description="a backend that builds on numpy",
     modules=(),
     contract=CONTRACT_VERSION,
-    dtypes=(pg.float32,),
+    dtypes=dtypes.ALL,
     builds_on="numpy",
 )
 
@@ -120,6 +120,7 @@ def test_a_well_known_backend_that_is_missing_comes_with_its_pip_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(discovery, "_installed", dict)
+    monkeypatch.setattr(backends, "_loaded", {})  # another test may have used it
     with pytest.raises(UnknownBackendError, match=r"pip install 'plugrad\[numba\]'"):
         pg.ones(2, device="numba")
 
@@ -157,11 +158,12 @@ def test_a_failing_import_of_its_kernels_is_told_the_same_way(install: Any) -> N
 
 def test_an_installed_backend_is_imported_on_first_use_only(install: Any) -> None:
     source = (
+        "from plugrad.dtypes import float32\n"
         "from plugrad.hooks import CONTRACT_VERSION, Manifest, kernel\n"
         "@kernel\n"
         "def plugrad_manifest():\n"
         "    return Manifest(name='lazy', version='1', description='', modules=(),\n"
-        "                    contract=CONTRACT_VERSION, dtypes=(), builds_on='numpy')\n"
+        "                    contract=CONTRACT_VERSION, dtypes=(float32,), builds_on='numpy')\n"
     )
     install("plugrad-lazy", {"lazy": "lazy_backend"}, lazy_backend=source)
     assert "lazy" in discovery.names()
@@ -283,6 +285,21 @@ def test_the_drivers_reason_is_passed_on(offer: Any) -> None:
 def test_a_backend_without_numbers_takes_no_index() -> None:
     with pytest.raises(BackendUnavailableError, match="not numbered, got 'numpy:3'"):
         pg.ones(2, device="numpy:3")
+
+
+def test_a_dtype_that_a_backend_does_not_store_is_refused_however_it_comes(offer: Any) -> None:
+    offer("toy", toy(dtypes=(pg.float32,)))
+    half = pg.ones(2, dtype=pg.float16)
+    for make in (
+        lambda: pg.tensor([1, 2], dtype=pg.float64, device="toy"),
+        lambda: pg.as_tensor(pg.ones(2, dtype=pg.float64).numpy(), device="toy"),
+        lambda: pg.zeros(2, dtype=pg.int64, device="toy"),
+        lambda: half.to("toy"),
+        lambda: pg.ones(2, device="toy").to(pg.float64),
+        lambda: pg.ones(2, device="toy") > 0,
+    ):
+        with pytest.raises(UnsupportedError, match=r"one that 'toy' stores: .*float32"):
+            make()
 
 
 @pytest.mark.parametrize("text", ["", "numpy:", "numpy:x", "num py", "numpy:-1", ":0"])
@@ -683,6 +700,17 @@ def test_fallbacks_are_counted(offer: Any, scratch: None) -> None:
     x = pg.ones(2, device="toy")
     assert twice_over(x).tolist() == [2.0, 2.0]
     assert backends.backend("toy").fallbacks["twice_over"] == 1
+
+
+def test_an_operator_says_since_when_it_stands_in_the_contract(scratch: None) -> None:
+    @since(2)
+    @composite(lambda x: x)
+    def newcomer(x: Any, /) -> Any:
+        """x."""
+        return x + 0
+
+    assert operators["newcomer"].since == 2
+    assert operators["add"].since == 1
 
 
 def test_a_call_that_nobody_takes_is_unsupported(offer: Any, scratch: None) -> None:

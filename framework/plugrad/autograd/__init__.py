@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from plugrad import reverse
+from plugrad.autograd import forward_ad as forward_ad
+from plugrad.autograd import functional as functional
 from plugrad.autograd.function import Function as Function
 from plugrad.autograd.function import FunctionCtx as FunctionCtx
 from plugrad.autograd.function import once_differentiable as once_differentiable

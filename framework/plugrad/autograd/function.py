@@ -11,11 +11,23 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, final
 
-from plugrad.batching import followed_outside
+from plugrad.autograd.tangents import push_through
 from plugrad.errors import ArgumentError, AutogradError, InPlaceError
+from plugrad.forward import Dual, DualLevel, dual, moves_outside, primal_of, tangent_in
+from plugrad.levels import Lifted, followed_outside
 from plugrad.ops.creation import full
 from plugrad.spec import Spec
-from plugrad.tape import Leaf, Node, Output, changed, freed, mode, no_grad, node_of, version_of
+from plugrad.tape import (
+    Leaf,
+    Node,
+    Output,
+    changed,
+    freed,
+    mode,
+    no_grad,
+    node_of,
+    version_of,
+)
 from plugrad.value import Value
 
 
@@ -34,6 +46,9 @@ class FunctionCtx:
         self._dirty: tuple[Any, ...] = ()
         self._constant: tuple[Any, ...] = ()
         self._materializes = True
+        # What jvp sees as saved, where that is not what backward sees.
+        self._forwards: tuple[Any, ...] | None = None
+        self._pushing = False
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep inputs, outputs, intermediate tensors or `None`; backward refuses changed ones."""
@@ -50,7 +65,9 @@ class FunctionCtx:
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What `save_for_backward` kept."""
+        """What `save_for_backward` kept; in jvp what `save_for_forward` kept, if it was called."""
+        if self._pushing and self._forwards is not None:
+            return self._forwards
         if self._saved is None:
             raise freed(self._name)
         for tensor, version in zip(self._saved, self._versions):
@@ -67,6 +84,10 @@ class FunctionCtx:
                 twin.node = Output(node, output, twin.spec) if several else node
         return tuple(recalled)
 
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Keep tensors, or `None`, for jvp; without it jvp sees what backward sees."""
+        self._forwards = tensors
+
     def mark_dirty(self, *tensors: Any) -> None:
         """Say which inputs forward changed in place; it must return them."""
         self._dirty = tensors
@@ -76,7 +97,9 @@ class FunctionCtx:
         self._constant = tensors
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether backward gets zeros (the default) or `None` for an output that nobody used."""
+        """Whether backward gets zeros (the default) or `None` for an output that nobody used, and
+        jvp for an input that does not move.
+        """
         self._materializes = value
 
 
@@ -85,7 +108,8 @@ class Function:
 
     Backward returns one gradient, or `None`, for each argument of forward. Written in plugrad's
     operators it can itself be differentiated. With a static `setup_context(ctx, inputs, output)`
-    forward goes without `ctx`.
+    forward goes without `ctx`. A static `jvp(ctx, *tangents)` returns one tangent, or `None`, for
+    each output; without one forward mode transposes backward.
     """
 
     @staticmethod
@@ -99,6 +123,11 @@ class Function:
         raise NotImplementedError("this Function has no static method backward(ctx, *grads)")
 
     @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """The tangents of the outputs from those of the inputs."""
+        raise NotImplementedError("jvp(ctx, *tangents) is optional")
+
+    @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:
         """Fill the context after a `forward` that is written without one."""
         raise NotImplementedError("setup_context(ctx, inputs, output) is optional")
@@ -106,29 +135,63 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run forward, and record that backward undoes it."""
-        if mode.grad and any([isinstance(each, Value) and followed_outside(each) for each in args]):
-            raise AutogradError(
-                f"{cls.__name__}: a Function inside vmap can be differentiated inside only, by "
-                "plugrad.func.grad(); the tensor that is mapped over requires grad outside"
-            )
-        ctx = FunctionCtx(cls.__name__)
-        nodes = [node_of(each) if isinstance(each, Value) else None for each in args]
-        ctx.needs_input_grad = tuple([node is not None for node in nodes])
-        with no_grad():
-            if cls.setup_context is Function.setup_context:
-                returned = cls.forward(ctx, *args)
-            else:
-                returned = cls.forward(*args)
-                cls.setup_context(ctx, args, returned)
-        several = isinstance(returned, (tuple, list))
-        outputs = _checked_outputs(ctx, args, returned if several else (returned,))
-        _keep(ctx, outputs)
-        if mode.grad and any(ctx.needs_input_grad):
-            specs = tuple([each.spec if isinstance(each, Value) else None for each in outputs])
-            inputs = tuple([each.spec if isinstance(each, Value) else None for each in args])
-            node = FunctionNode(cls, ctx, tuple(nodes), inputs, specs if several else specs[0])
-            node.own(outputs)
+        _, outputs, several = call(cls, args)
         return tuple(outputs) if several else outputs[0]
+
+
+def call(
+    function: type[Function], args: tuple[Any, ...], nested: bool = False
+) -> tuple[FunctionCtx, list[Any], bool]:
+    """Run forward: the context that it filled, the outputs, and whether they were a sequence.
+
+    `nested` says that the context is needed for a derivative at an inner level.
+    """
+    frame = _moving(args)
+    if frame is not None:
+        return _call_forwards(function, args, frame, nested)
+    for each in args:
+        if isinstance(each, Lifted) and (moves_outside(each) or mode.grad & followed_outside(each)):
+            raise AutogradError(
+                f"{function.__name__}: a Function inside vmap can be differentiated inside only, "
+                "by plugrad.func.grad() or jvp(); the tensor that is mapped over requires grad, or "
+                "moves, outside"
+            )
+    nodes = [node_of(each) if isinstance(each, Value) else None for each in args]
+    ctx, returned, several = _run(function, args, nodes)
+    outputs = _checked_outputs(ctx, args, returned)
+    _record(function, ctx, args, nodes, outputs, several)
+    return ctx, outputs, several
+
+
+def _run(
+    function: type[Function], args: tuple[Any, ...], nodes: list[Node | None]
+) -> tuple[FunctionCtx, Sequence[Any], bool]:
+    ctx = FunctionCtx(function.__name__)
+    ctx.needs_input_grad = tuple([node is not None for node in nodes])
+    with no_grad():
+        if function.setup_context is Function.setup_context:
+            returned = function.forward(ctx, *args)
+        else:
+            returned = function.forward(*args)
+            function.setup_context(ctx, args, returned)
+    several = isinstance(returned, (tuple, list))
+    return ctx, returned if several else (returned,), several
+
+
+def _record(
+    function: type[Function],
+    ctx: FunctionCtx,
+    args: tuple[Any, ...],
+    nodes: list[Node | None],
+    outputs: list[Any],
+    several: bool,
+) -> None:
+    _keep(ctx, outputs)
+    if mode.grad and any(ctx.needs_input_grad):
+        specs = tuple([each.spec if isinstance(each, Value) else None for each in outputs])
+        inputs = tuple([each.spec if isinstance(each, Value) else None for each in args])
+        node = FunctionNode(function, ctx, tuple(nodes), inputs, specs if several else specs[0])
+        node.own(outputs)
 
 
 @final
@@ -202,6 +265,72 @@ class FunctionNode(Node):
 
     def release(self) -> None:
         self.ctx._saved = None
+
+
+# forward mode -------------------------------------------------------------------------------------
+
+
+def _moving(args: tuple[Any, ...]) -> Any:
+    """The innermost level, if it is one of forward mode that an argument is a dual of."""
+    lifted = [each for each in args if isinstance(each, Lifted) and each.frame.open]
+    innermost = max(lifted, key=_level, default=None)
+    return innermost.frame if isinstance(innermost, Dual) else None
+
+
+def _level(value: Any) -> int:
+    return value.level
+
+
+def _call_forwards(
+    function: type[Function], args: tuple[Any, ...], frame: DualLevel, nested: bool
+) -> tuple[FunctionCtx, list[Any], bool]:
+    """Call outside the level, where the outputs get their tangents too."""
+    primals = tuple([primal_of(each, frame) for each in args])
+    tangents = tuple([tangent_in(each, frame) for each in args])
+    ctx, made, several = frame.outside(call, function, primals, True)
+    moves = frame.outside(
+        push_through, function, ctx, primals, tangents, made, function.jvp is Function.jvp
+    )
+    outputs: list[Any] = []
+    for value, tangent in zip(made, moves, strict=True):
+        place = _position(value, ctx._dirty)
+        if place is not None:
+            written: Any = args[_index(value, primals)]
+            written.tangent = tangent
+            outputs.append(written)
+        elif isinstance(value, Value) and _has_gradient(value):
+            outputs.append(dual(value, tangent, frame))
+        else:
+            outputs.append(value)
+    nodes = [node_of(each) if isinstance(each, Value) else None for each in args]
+    if nested or (mode.grad and any([node is not None for node in nodes])):
+        # For a derivative of this one: forward once more, to save duals.
+        ctx, twins, _ = _run(function, args, nodes)
+        ctx._saved = _exchanged(ctx._saved, twins, outputs)
+        ctx._forwards = _exchanged(ctx._forwards, twins, outputs)
+        _record(function, ctx, args, nodes, outputs, several)
+    return ctx, outputs, several
+
+
+def _exchanged(
+    saved: tuple[Any, ...] | None, twins: Sequence[Any], outputs: Sequence[Any]
+) -> tuple[Any, ...] | None:
+    """What was saved, with the outputs in place of their twins."""
+    if saved is None:
+        return None
+    places = [None if each is None else _position(each, twins) for each in saved]
+    return tuple(
+        [
+            each if place is None else outputs[place]
+            for each, place in zip(saved, places, strict=True)
+        ]
+    )
+
+
+def _index(value: Any, among: Sequence[Any]) -> int:
+    place = _position(value, among)
+    assert place is not None
+    return place
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:

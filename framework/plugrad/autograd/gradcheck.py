@@ -1,4 +1,4 @@
-"""gradcheck: backward compared with central differences.
+"""gradcheck: backward and forward mode compared with central differences.
 
 A complex number counts as two real ones. In PyTorch's convention the gradient of a real loss is
 dL/dRe + i dL/dIm, so the cotangents 1 and i of an output give the rows of a real Jacobian; a
@@ -14,6 +14,7 @@ from typing import Any
 
 from plugrad import creation, reverse
 from plugrad.errors import ArgumentError, GradcheckError
+from plugrad.forward import DualLevel, dual, tangent_in
 from plugrad.functions.elementwise import allclose
 from plugrad.functions.joining import cat, stack
 from plugrad.ops.elementwise import abs as absolute
@@ -36,23 +37,29 @@ def gradcheck(
     nondet_tol: float = 0.0,
     check_undefined_grad: bool = True,
     check_grad_dtypes: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
     fast_mode: bool = False,
 ) -> bool:
     """Whether the gradients of `func` at these inputs agree with central differences of step `eps`.
 
     Checked are the inputs that require grad, which should be float64 or complex128. Backward must
     also repeat itself within `nondet_tol`, give zeros for zeros and, unless told otherwise, cope
-    with outputs that nobody used. `fast_mode` compares one random projection of each Jacobian.
+    with outputs that nobody used. `check_forward_ad` compares forward mode too, and without
+    `check_backward_ad` it alone. `fast_mode` compares one random projection of each Jacobian.
     """
     tensors = [inputs] if isinstance(inputs, Value) else list(inputs)
     try:
         check = _Check(func, tensors, eps, atol, rtol, nondet_tol)
-        check.compare(check.projected if fast_mode else check.whole)
-        check.reverse_zeros()
-        if check_undefined_grad:
-            check.reverse_unused()
-        if check_grad_dtypes:
-            check.reverse_dtypes()
+        if check_forward_ad:
+            check.compare(check.projected_forwards if fast_mode else check.whole_forwards)
+        if check_backward_ad:
+            check.compare(check.projected if fast_mode else check.whole)
+            check.reverse_zeros()
+            if check_undefined_grad:
+                check.reverse_unused()
+            if check_grad_dtypes:
+                check.reverse_dtypes()
     except GradcheckError:
         if raise_exception:
             raise
@@ -72,11 +79,14 @@ def gradgradcheck(
     nondet_tol: float = 0.0,
     check_undefined_grad: bool = True,
     check_grad_dtypes: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
     fast_mode: bool = False,
 ) -> bool:
     """`gradcheck` of the gradients themselves, as functions of the inputs and the cotangents.
 
-    Cotangents that are not given are random.
+    Cotangents that are not given are random. `check_fwd_over_rev` and `check_rev_over_rev` say
+    whether the second derivative is taken in forward mode, backwards, or both.
     """
     tensors = [inputs] if isinstance(inputs, Value) else list(inputs)
     if grad_outputs is None:
@@ -113,6 +123,8 @@ def gradgradcheck(
         nondet_tol=nondet_tol,
         check_undefined_grad=check_undefined_grad,
         check_grad_dtypes=check_grad_dtypes,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
         fast_mode=fast_mode,
     )
 
@@ -165,7 +177,7 @@ class _Check:
                     )
                 if not allclose(analytical, again, 0.0, self.nondet_tol):
                     raise GradcheckError(
-                        f"gradcheck: backward is not deterministic for output {output} with "
+                        f"gradcheck: the derivative is not deterministic for output {output} with "
                         f"respect to input {source}: two runs differ by more than "
                         f"{self.nondet_tol},\n"
                         f"first: {analytical}\nsecond: {again}\n"
@@ -193,6 +205,27 @@ class _Check:
         again = (self._backward(output, source, v) * flat_u).sum()
         return numerical, analytical, again
 
+    def whole_forwards(self, output: int, source: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The Jacobian by differences, by forward mode, and by it once more."""
+        x, y = self.inputs[source], self.outputs[output]
+        if not x.numel():
+            empty = creation.zeros((0, _real_numel(y)), dtype=y.dtype.to_real())
+            return empty, empty, empty
+        steps = _units(x)
+        numerical = stack([self._difference(output, source, step) for step in steps])
+        once, again = [
+            stack([self._forward(output, source, step) for step in steps]) for _ in range(2)
+        ]
+        return numerical, once, again
+
+    def projected_forwards(self, output: int, source: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The three Jacobians as u J v, for random directions u and v."""
+        u, v = self._direction(self.inputs[source]), self._direction(self.outputs[output])
+        flat = _as_real(v)
+        numerical = (self._difference(output, source, u) * flat).sum()
+        once, again = [(self._forward(output, source, u) * flat).sum() for _ in range(2)]
+        return numerical, once, again
+
     def _direction(self, like: Tensor) -> Tensor:
         options: dict[str, Any] = {
             "dtype": like.dtype.to_real(),
@@ -213,6 +246,15 @@ class _Check:
         moved = self.inputs[source].detach() + step
         arguments[source] = moved.requires_grad_()
         return _outputs(self.func, arguments)[output].detach()
+
+    def _forward(self, output: int, source: int, direction: Tensor) -> Tensor:
+        """The tangent of an output, as a vector of reals, when an input moves."""
+        with DualLevel(allocates=True) as frame:
+            arguments = [_copy(each) for each in self.inputs]
+            moving = dual(self.inputs[source].detach(), direction, frame)
+            arguments[source] = moving.requires_grad_()
+            moved = tangent_in(_outputs(self.func, arguments)[output], frame)
+        return _as_real(self.zeros[output] if moved is None else moved.detach())
 
     def _backward(self, output: int, source: int, cotangent: Tensor) -> Tensor:
         """The cotangent of an input, as a vector of reals."""

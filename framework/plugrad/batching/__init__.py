@@ -12,59 +12,47 @@ once for each example.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar, final
 
 from plugrad.batching.rules import FAMILIES, NAMES, Rule, each_example, pairs, values, with_batch
-from plugrad.dispatch import Origin, Plan, dispatch, flatten, record
+from plugrad.dispatch import Origin, dispatch, flatten
 from plugrad.errors import InPlaceError, UnsupportedError
+from plugrad.levels import (
+    Level,
+    Lifted,
+    created,
+    is_tracked,
+    lifted,
+    record_lifted,
+    spec_of_each,
+)
 from plugrad.op import Operator
-from plugrad.spec import Spec
 from plugrad.storage import Storage
 from plugrad.tape import Leaf, mode, node_of
 
 
 @final
-class Frame:
+class Frame(Level):
     """One running vmap: how many examples, and what randomness means to them."""
 
-    __slots__ = ("allocates", "level", "open", "parent", "randomness", "size")
+    __slots__ = ("randomness", "size")
 
     def __init__(self, size: int, randomness: str) -> None:
-        self.parent: Frame | None = mode.frame
-        self.level: int = 1 if self.parent is None else self.parent.level + 1
+        super().__init__(allocates=False)
         self.size = size
         self.randomness = randomness
-        self.open = True
-        # Whether new memory is every example's own, to be written to: as in an operator's body.
-        self.allocates = False
-
-    def __enter__(self) -> Frame:
-        mode.frame = self
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        mode.frame = self.parent
-        self.open = False
-
-    @contextmanager
-    def allocating(self, batched: bool = True) -> Iterator[None]:
-        """In the block new memory is (or is not) every example's own."""
-        before = mode.frame, self.allocates
-        mode.frame, self.allocates = self, batched
-        try:
-            yield
-        finally:
-            mode.frame, self.allocates = before
 
     def create(self, operator: Operator, params: tuple[Any, ...]) -> Any:
         """Call an operator without tensors: memory and random numbers may be each example's own."""
         if operator.parameters[:2] == ("seed", "offset") and "shape" in operator.parameters:
             return self._draw(operator, params)
         if self.allocates and operator.name in ("full", "empty"):
-            return wrapped(_outside(self, _enlarged, operator, self.size, params), self, True)
-        return dispatch(operator, (), params)
+            return wrapped(self.outside(_enlarged, operator, self.size, params), self, True)
+        return self.outside(created, operator, params)
+
+    def lift(self, value: Any) -> Any:
+        """A tensor of this level, the same for every example if it was of an outer one."""
+        return value if value.level == self.level else wrapped(value, self, False)
 
     def _draw(self, operator: Operator, params: tuple[Any, ...]) -> Any:
         if self.randomness == "error":
@@ -76,35 +64,20 @@ class Frame:
                 hint="pass vmap(..., randomness='different')",
             )
         if self.randomness == "same":
-            return wrapped(_outside(self, _created, operator, params), self, False)
+            return wrapped(self.outside(created, operator, params), self, False)
         # A stream of its own, of `size` times the words: it overlaps no later draw.
         seed = (params[0] + self.size * 0x9E3779B97F4A7C15) % (1 << 64)
         params = (seed, params[1] * self.size, *params[2:])
-        return wrapped(_outside(self, _enlarged, operator, self.size, params), self, True)
-
-
-def _created(operator: Operator, params: tuple[Any, ...]) -> Any:
-    frame: Frame | None = mode.frame
-    return dispatch(operator, (), params) if frame is None else frame.create(operator, params)
+        return wrapped(self.outside(_enlarged, operator, self.size, params), self, True)
 
 
 def _enlarged(operator: Operator, size: int, params: tuple[Any, ...]) -> Any:
     position = operator.parameters.index("shape")
     shape = (size, *params[position])
-    return _created(operator, (*params[:position], shape, *params[position + 1 :]))
+    return created(operator, (*params[:position], shape, *params[position + 1 :]))
 
 
-def _outside(frame: Frame, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function as if this vmap, and those inside it, did not run."""
-    before = mode.frame
-    mode.frame = frame.parent
-    try:
-        return function(*arguments)
-    finally:
-        mode.frame = before
-
-
-class Batched:
+class Batched(Lifted):
     """What a class of tensors needs to be a batched one; floor 5 mixes it into Tensor."""
 
     __slots__ = ()
@@ -112,15 +85,28 @@ class Batched:
     frame: Frame
     physical: Any
     batched: bool
-    level: int
     kind: ClassVar[type[Any]]
 
     def interpret(self, operator: Operator, arguments: tuple[Any, ...], params: Any) -> Any:
         """Call an operator for the whole batch. This is the operand of the innermost vmap."""
         frame = self.frame
         if not frame.open:
-            raise _left_behind(operator.name)
+            self.left_behind(operator.name)
         return _interpret(frame, operator, arguments, params)
+
+    def beneath(self) -> tuple[Any, ...]:
+        """The whole batch."""
+        return (self.physical,)
+
+    def left_behind(self, operator: str) -> Any:
+        """There is no example without a vmap."""
+        raise UnsupportedError(
+            operator,
+            "tensors",
+            expected="those of a vmap that is running",
+            got="one that a finished vmap left behind",
+            hint="return it from the mapped function",
+        )
 
     def alias(self: Any) -> Any:
         """The same memory without a place in this level's graph."""
@@ -152,29 +138,12 @@ def no_data(operator: str) -> UnsupportedError:
     )
 
 
-def _left_behind(operator: str) -> UnsupportedError:
-    return UnsupportedError(
-        operator,
-        "tensors",
-        expected="those of a vmap that is running",
-        got="one that a finished vmap left behind",
-        hint="return it from the mapped function",
-    )
-
-
 def wrapped(physical: Any, frame: Frame, batched: bool) -> Any:
     """A tensor that stands for each example of `physical`, or for `physical` in each example."""
-    spec = physical.spec
-    value = object.__new__(Batched.kind)
-    value.spec = Spec(spec.shape[1:] if batched else spec.shape, spec.dtype, spec.device)
-    value.array = value.place = value.node = value.origin = None
-    if physical.memory is None:
-        physical.memory = Storage()
-    value.memory = physical.memory  # its version is the wrapper's too
-    value.frame = frame
+    shape = physical.spec.shape
+    value = lifted(Batched.kind, shape[1:] if batched else shape, physical, frame)
     value.physical = physical
     value.batched = batched
-    value.level = frame.level
     return value
 
 
@@ -184,23 +153,9 @@ def operand(value: Any, frame: Frame) -> Any:
         return tuple([operand(each, frame) for each in value])
     if getattr(value, "level", 0) == frame.level:
         if value.frame is not frame:
-            raise _left_behind("vmap")
+            return operand(value.left_behind("vmap"), frame)
         return value.physical, value.batched
     return value, False
-
-
-def lift(value: Any, frame: Frame) -> Any:
-    """A tensor of this vmap's level, from one of an outer level."""
-    return value if value.level == frame.level else wrapped(value, frame, False)
-
-
-def followed_outside(value: Any) -> bool:
-    """Whether the tensor that this one stands for is in the graph of an outer level."""
-    while value.level:
-        value = value.physical
-        if node_of(value) is not None:
-            return True
-    return False
 
 
 # one call -----------------------------------------------------------------------------------------
@@ -212,7 +167,7 @@ def _interpret(
     if operator.prepare is not None:
         arguments, params = operator.prepare(arguments, params)
     _check(operator, arguments, params)
-    tracked = mode.grad and any([_is_tracked(argument) for argument in arguments])
+    tracked = mode.grad and any([is_tracked(argument) for argument in arguments])
     operands = tuple([operand(argument, frame) for argument in arguments])
     if operator.writes:
         return _write(frame, operator, arguments, operands, params, tracked)
@@ -225,14 +180,14 @@ def _interpret(
         for each in flatten((out,)):
             each.node = None
     else:
-        out = _outside(frame, rule, frame.size, operator, operands, params)
+        out = frame.outside(rule, frame.size, operator, operands, params)
         batched = rule is not _unbatched
         if type(out) is tuple:
             out = tuple([wrapped(each, frame, batched) for each in out])
         else:
             out = wrapped(out, frame, batched)
     if operator.differentiable:
-        _record(operator, arguments, params, out)
+        record_lifted(operator, arguments, params, out)
     if operator.geometry is not None:
         base, step = arguments[0], (operator, params)
         origin = base.origin
@@ -248,7 +203,7 @@ def _check(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ..
         base = arguments[0]
         operator.geometry(base.spec.shape, *base.layout, *params)
     elif operator.rule is not None:
-        facts = dict(zip(operator.tensors, map(_spec, arguments), strict=True))
+        facts = dict(zip(operator.tensors, map(spec_of_each, arguments), strict=True))
         facts.update(zip(operator.parameters, params, strict=True))
         if operator.rule(*[facts[name] for name in operator.rule_names]) is None:
             raise UnsupportedError(
@@ -299,7 +254,7 @@ def _as_batched(argument: Any, frame: Frame) -> Any:
     physical, batched = operand(argument, frame)
     if batched:
         return argument
-    twin = wrapped(_outside(frame, with_batch, (physical, False), frame.size), frame, True)
+    twin = wrapped(frame.outside(with_batch, (physical, False), frame.size), frame, True)
     twin.node = node_of(argument)
     return twin
 
@@ -314,7 +269,8 @@ def _write(
 ) -> Any:
     targets = tuple([arguments[position] for position in operator.writes])
     written = pairs(tuple([operands[position] for position in operator.writes]))
-    if any([batched for _, batched in pairs(operands)]) and not all([b for _, b in written]):
+    batched = any([batched for _, batched in pairs(operands)])
+    if batched and not all([its for value, its in written if value is not None]):
         raise InPlaceError(
             f"{operator.name}: a tensor that vmap does not map over cannot be written with values "
             "that it does; use the out-of-place operator, or make the tensor with x.new_zeros(...) "
@@ -327,7 +283,7 @@ def _write(
     if rule is None or (tracked and _dissolves(operator)):
         _run_body(frame, operator, arguments, params)
     else:
-        _outside(frame, rule, frame.size, operator, operands, params)
+        frame.outside(rule, frame.size, operator, operands, params)
         if tracked and operator.rebase is not None:
             operator.rebase(*arguments, *params)
     return targets[0] if len(targets) == 1 else targets
@@ -340,20 +296,3 @@ def _refuse_leaf(operator: Operator, target: Any) -> None:
             f"{operator.name}: a leaf that requires grad cannot be written in place; "
             "write to a clone()"
         )
-
-
-def _record(
-    operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, ...], out: Any
-) -> None:
-    specs = tuple([_spec(argument) for argument in arguments])
-    record(operator, arguments, params, out, Plan(operator, None, _spec(out), specs))
-
-
-def _spec(argument: Any) -> Any:
-    if type(argument) is tuple:
-        return tuple([_spec(each) for each in argument])
-    return None if argument is None else argument.spec
-
-
-def _is_tracked(argument: Any) -> bool:
-    return any([node_of(each) is not None for each in flatten((argument,))])

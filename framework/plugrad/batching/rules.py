@@ -375,6 +375,15 @@ def slices(size, operator, operands, params):
     return dispatch(operator, tensors, (params[0] + 1,))
 
 
+def fill(size, operator, operands, params):
+    """index_fill: with one choice and one number for all, the axis stands one further back."""
+    x, index, value = operands
+    if index[1] or value[1]:
+        return each_example(size, operator, operands, params)
+    tensors = (with_batch(x, size), index[0], value[0])
+    return dispatch(operator, tensors, (params[0] + 1,))
+
+
 def rows(size, operator, operands, params):
     """embedding: with one table for all, only the positions are more."""
     if operands[0][1]:
@@ -408,5 +417,6 @@ NAMES: dict[str, Rule] = {
     "index": pick,
     "index_put": put,
     **dict.fromkeys(("index_select", "index_add", "index_copy"), slices),
+    "index_fill": fill,
     "embedding": rows,
 }

@@ -5,6 +5,7 @@ hang on the family's name (`plugrad.batching`).
 A decorated contract becomes the function that users call, with `.vjp(...)` to state its derivative.
 """
 
+from plugrad.families.declaration import since as since
 from plugrad.families.elementwise import elementwise as elementwise
 from plugrad.families.in_place import in_place as in_place
 from plugrad.families.operands import as_operand as as_operand

@@ -22,4 +22,18 @@ def publish(operator: Operator, call: Callable[..., Any]) -> OperatorFunction:
     function.operator = operator
     function.vjp = operator.vjp
     function.vjp_together = operator.vjp_together
+    function.jvp = operator.jvp
+    function.linear = operator.linear
     return function
+
+
+def since(version: int) -> Callable[[OperatorFunction], OperatorFunction]:
+    """Say in which version of the contract an operator first stands; above its family's
+    decorator.
+    """
+
+    def decorate(function: OperatorFunction) -> OperatorFunction:
+        function.operator.since = version
+        return function
+
+    return decorate

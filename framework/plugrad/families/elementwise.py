@@ -9,13 +9,13 @@ from plugrad import dtypes, shapes
 from plugrad.backends import watchers
 from plugrad.constants import constant
 from plugrad.contracts import Kernel
-from plugrad.dispatch import dispatch, record
+from plugrad.dispatch import attach, dispatch
 from plugrad.errors import DtypeError
 from plugrad.families.declaration import Declare, publish
 from plugrad.families.operands import NUMBERS, as_operand, device_of, promoted
 from plugrad.op import Operator, OperatorFunction, tensor_names
 from plugrad.spec import Spec, spec_of
-from plugrad.tape import mode
+from plugrad.tape import mode, node_of
 from plugrad.value import wrap
 
 Result = Literal["same", "float", "bool", "real", "float real"]
@@ -117,10 +117,12 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
             if native is None:
                 return dispatch(operator, (input,), ())
             out = wrap(native, plan.spec)
-            if input.node is not None or input.origin is not None:
-                if plan.dissolves and mode.grad:
+            parent = input.node if input.origin is None else node_of(input)
+            if parent is not None and mode.grad:
+                if plan.dissolves:  # only the body, run on tensors, has a derivative
                     return dispatch(operator, (input,), ())
-                record(operator, (input,), (), out, plan)
+                if operator.slopes:
+                    attach(operator, (input,), (), (parent,), 1, out, plan)
             return out
 
         return unary
@@ -154,15 +156,15 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
         if native is None:
             return dispatch(operator, (input, other), ())
         out = wrap(native, plan.spec)
-        if (
-            input.node is not None
-            or other.node is not None
-            or input.origin is not None
-            or other.origin is not None
-        ):
-            if plan.dissolves and mode.grad:  # only the body, run on tensors, has a derivative
-                return dispatch(operator, (input, other), ())
-            record(operator, (input, other), (), out, plan)
+        left = input.node if input.origin is None else node_of(input)
+        right = other.node if other.origin is None else node_of(other)
+        if left is right is None or not mode.grad:
+            return out
+        if plan.dissolves:  # only the body, run on tensors, has a derivative
+            return dispatch(operator, (input, other), ())
+        wanted = ((left is not None) | (right is not None) << 1) & operator.slopes
+        if wanted:
+            attach(operator, (input, other), (), (left, right), wanted, out, plan)
         return out
 
     return binary

@@ -7,13 +7,15 @@ from typing import Any, Final, Literal
 
 from plugrad import dtypes, shapes
 from plugrad.contracts import Kernel
-from plugrad.dispatch import dispatch, execute
+from plugrad.dispatch import dispatch, execute, record
 from plugrad.dtypes import DType
 from plugrad.errors import DtypeError, ShapeError
 from plugrad.families.declaration import Declare, publish
 from plugrad.families.operands import as_operand
 from plugrad.op import Operator, OperatorFunction
 from plugrad.spec import Spec, spec_of
+from plugrad.tape import mode
+from plugrad.value import wrap
 
 _AS_CALLED: Final = object()
 
@@ -93,7 +95,17 @@ def reduction(
                     return dispatch(operator, (input,), (dims, keepdim))
                 if dim is None or type(dim) is int:
                     plans[input.spec, dim, keepdim, _AS_CALLED] = dims, plan
-            return execute(operator, (input,), (dims, keepdim), plan)
+            kernel = plan.kernel
+            if not plan.direct or kernel is None:
+                return execute(operator, (input,), (dims, keepdim), plan)
+            x = input.array
+            native = kernel(input.native() if x is None else x, dims, keepdim)
+            if native is None:
+                return execute(operator, (input,), (dims, keepdim), plan)
+            out = wrap(native, plan.spec)
+            if (input.node is not None or input.origin is not None) and mode.grad:
+                record(operator, (input,), (dims, keepdim), out, plan)
+            return out
 
         return publish(operator, call)
 

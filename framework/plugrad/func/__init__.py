@@ -1,8 +1,11 @@
-"""Functions made from functions: `vmap`, and gradients as functions that may be nested."""
+"""Functions made from functions: `vmap`, and derivatives as functions that may be nested."""
 
 from plugrad.func.gradients import grad as grad
 from plugrad.func.gradients import grad_and_value as grad_and_value
-from plugrad.func.gradients import hessian as hessian
 from plugrad.func.gradients import jacrev as jacrev
 from plugrad.func.gradients import vjp as vjp
 from plugrad.func.mapping import vmap as vmap
+from plugrad.func.pushing import hessian as hessian
+from plugrad.func.pushing import jacfwd as jacfwd
+from plugrad.func.pushing import jvp as jvp
+from plugrad.func.pushing import linearize as linearize

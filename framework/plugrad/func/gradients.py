@@ -9,12 +9,12 @@ from functools import wraps
 from typing import Any
 
 from plugrad import reverse
-from plugrad.batching import followed_outside, lift
 from plugrad.creation import eye
 from plugrad.errors import ArgumentError, DtypeError, ShapeError
 from plugrad.func import trees
 from plugrad.func.mapping import vmap
 from plugrad.functions.joining import cat
+from plugrad.levels import followed_outside
 from plugrad.ops.views import view
 from plugrad.tape import Leaf, Node, enable_grad, mode, node_of
 from plugrad.tensor import Tensor, ones_for
@@ -43,11 +43,11 @@ def grad_and_value(func: Function, argnums: Argnums = 0, has_aux: bool = False) 
 
     @wraps(func)
     def both(*args: Any, **kwargs: Any) -> Any:
-        chosen = _chosen("grad", args, argnums)
+        chosen = chosen_of("grad", args, argnums)
         traced = _Trace("grad", chosen)
         with enable_grad():
-            returned = func(*_replaced(args, argnums, traced.tree), **kwargs)
-        value, aux = _split(returned, has_aux, "grad")
+            returned = func(*replaced(args, argnums, traced.tree), **kwargs)
+        value, aux = split_aux(returned, has_aux, "grad")
         if not isinstance(value, Tensor) or value.numel() != 1 or value.ndim:
             raise ShapeError(
                 "grad",
@@ -73,7 +73,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
     """
     traced = _Trace("vjp", primals)
     with enable_grad():
-        returned, aux = _split(func(*traced.tree), has_aux, "vjp")
+        returned, aux = split_aux(func(*traced.tree), has_aux, "vjp")
     outputs = trees.leaves(returned)
     for output in outputs:
         if not isinstance(output, Tensor):
@@ -113,14 +113,14 @@ def jacrev(
 
     @wraps(func)
     def jacobian(*args: Any) -> Any:
-        chosen = _chosen("jacrev", args, argnums)
+        chosen = chosen_of("jacrev", args, argnums)
 
         def partial(*inputs: Any) -> Any:
-            return func(*_replaced(args, argnums, inputs))
+            return func(*replaced(args, argnums, inputs))
 
         value, pull, *aux = vjp(partial, *chosen, has_aux=has_aux)
         outputs = trees.leaves(value)
-        basis = _basis(outputs)
+        basis = basis_of(outputs)
 
         def row(*cotangents: Any) -> Any:
             return pull(trees.rebuilt(value, list(cotangents)))
@@ -137,11 +137,6 @@ def jacrev(
         return (result, aux[0]) if has_aux else result
 
     return jacobian
-
-
-def hessian(func: Function, argnums: Argnums = 0) -> Function:
-    """The Jacobian of the Jacobian."""
-    return jacrev(jacrev(func, argnums), argnums)
 
 
 class _Trace:
@@ -163,7 +158,7 @@ class _Trace:
         if mode.grad and node_of(tensor) is not None:
             fresh = view(tensor, tensor.spec.shape)
         else:
-            detached = _without_node(tensor) if frame is None else lift(tensor, frame).alias()
+            detached = _without_node(tensor) if frame is None else frame.lift(tensor).alias()
             fresh = detached.requires_grad_()
             self._own.add(fresh.node)
         fresh.origin = None
@@ -219,7 +214,8 @@ def _without_node(tensor: Any) -> Any:
     return tensor.alias()
 
 
-def _chosen(operator: str, args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, ...]:
+def chosen_of(operator: str, args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, ...]:
+    """The arguments to differentiate by."""
     wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for position in wanted:
         if not -len(args) <= position < len(args):
@@ -229,15 +225,17 @@ def _chosen(operator: str, args: tuple[Any, ...], argnums: Argnums) -> tuple[Any
     return tuple([args[position] for position in wanted])
 
 
-def _replaced(args: tuple[Any, ...], argnums: Argnums, inputs: Sequence[Any]) -> list[Any]:
+def replaced(args: tuple[Any, ...], argnums: Argnums, inputs: Sequence[Any]) -> list[Any]:
+    """The arguments, with others in place of those."""
     wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    replaced = list(args)
+    found = list(args)
     for position, each in zip(wanted, inputs, strict=True):
-        replaced[position] = each
-    return replaced
+        found[position] = each
+    return found
 
 
-def _split(returned: Any, has_aux: bool, operator: str) -> tuple[Any, Any]:
+def split_aux(returned: Any, has_aux: bool, operator: str) -> tuple[Any, Any]:
+    """What a function returned: its value, and what else it returned."""
     if not has_aux:
         return returned, None
     if not isinstance(returned, tuple) or len(returned) != 2:
@@ -250,7 +248,7 @@ def _split(returned: Any, has_aux: bool, operator: str) -> tuple[Any, Any]:
     return returned
 
 
-def _basis(outputs: list[Any]) -> list[Any]:
+def basis_of(outputs: list[Any]) -> list[Any]:
     """For each output the cotangents that pick one number after the other, of all outputs."""
     total = sum(output.numel() for output in outputs)
     found: list[Any] = []

@@ -109,6 +109,8 @@ def softmax(x, /, dim):
 
 
 softmax.vjp(x=lambda g, out, dim: softmax_backward(g, out, dim))
+# Its Jacobian is symmetric.
+softmax.jvp(x=lambda t, out, dim: softmax_backward(t, out, dim))
 
 
 @composite(lambda g: g)
@@ -126,6 +128,7 @@ def log_softmax(x, /, dim):
 
 
 log_softmax.vjp(x=lambda g, out, dim: log_softmax_backward(g, out, dim))
+log_softmax.jvp(x=lambda t, out, dim: t - sum_over(exp(out) * t, dim, True))
 
 
 @composite(lambda g: g)

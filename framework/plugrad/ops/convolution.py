@@ -123,6 +123,15 @@ convolution.vjp(
     ),
     bias=lambda g: sum_over(g, (0, *range(2, len(g.shape)))),
 )
+convolution.jvp(
+    x=lambda t, weight, stride, padding, dilation, groups: convolution(
+        t, weight, None, stride, padding, dilation, groups
+    ),
+    weight=lambda t, x, stride, padding, dilation, groups: convolution(
+        x, t, None, stride, padding, dilation, groups
+    ),
+    bias=lambda t, x_spec: reshape(t, (*t.shape, *(1,) * (len(x_spec.shape) - 2))),
+)
 
 
 def _input_gradient_spec(y, weight, input_size, stride, padding, dilation, groups):
@@ -176,6 +185,7 @@ convolution_input_gradient.vjp(
         y, g, weight_spec.shape[2:], stride, padding, dilation, groups
     ),
 )
+convolution_input_gradient.linear("y", "weight")
 
 
 def _weight_gradient_spec(y, x, kernel, stride, padding, dilation, groups):
@@ -206,6 +216,7 @@ convolution_weight_gradient.vjp(
         y, g, x_spec.shape[2:], stride, padding, dilation, groups
     ),
 )
+convolution_weight_gradient.linear("y", "x")
 
 
 def add_windows(piece, like, shape, out, kernel, stride, dilation):

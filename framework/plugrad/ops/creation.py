@@ -33,6 +33,7 @@ def cast(x, /, dtype):
 
 # The engine brings the cotangent back to the operand's dtype.
 cast.vjp(x=lambda g: g)
+cast.linear("x")
 
 
 @primitive(lambda x: x, family="unary", holomorphic=False)
@@ -41,6 +42,7 @@ def clone(x, /):
 
 
 clone.vjp(x=lambda g: g)
+clone.linear("x")
 
 
 def _prepare_copy(arguments, params):

@@ -51,6 +51,7 @@ def index(x, indices, /):
 
 
 index.vjp(x=lambda g, x_spec, indices: index_backward(g, indices, x_spec.shape))
+index.linear("x")
 
 
 @composite(lambda g, shape: spec_of(shape, g.dtype, g.device))
@@ -60,6 +61,7 @@ def index_backward(g, indices, /, shape):
 
 
 index_backward.vjp(g=lambda g, indices: index(g, indices))
+index_backward.linear("g")
 
 
 def _index_put_spec(x, indices, values):
@@ -84,6 +86,7 @@ index_put.vjp(
     x=lambda g, indices, accumulate: g if accumulate else index_put(g, indices, _zero(g), False),
     values=lambda g, indices: index(g, indices),
 )
+index_put.linear("x values")
 
 
 # one position per element, along one axis ---------------------------------------------------------
@@ -115,6 +118,7 @@ def gather(x, index, /, dim):
 
 
 gather.vjp(x=lambda g, x_spec, index, dim: scatter_add(_zeros(x_spec, g), index, g, dim))
+gather.linear("x")
 
 
 def _scatter_spec(operator):
@@ -142,6 +146,7 @@ scatter.vjp(
     x=lambda g, index, dim: scatter(g, index, _zeros(index.spec, g), dim),
     source=lambda g, index, dim: gather(g, index, dim),
 )
+scatter.linear("x source")
 
 
 @primitive(_scatter_spec("scatter_add"))
@@ -150,6 +155,7 @@ def scatter_add(x, index, source, /, dim):
 
 
 scatter_add.vjp(x=lambda g: g, source=lambda g, index, dim: gather(g, index, dim))
+scatter_add.linear("x source")
 
 
 @primitive(_scatter_spec("scatter_mul"))
@@ -196,6 +202,7 @@ def index_select(x, index, /, dim):
 
 
 index_select.vjp(x=lambda g, x_spec, index, dim: index_add(_zeros(x_spec, g), index, g, dim))
+index_select.linear("x")
 
 
 def _index_write_spec(operator):
@@ -217,6 +224,7 @@ def index_add(x, index, source, /, dim):
 
 
 index_add.vjp(x=lambda g: g, source=lambda g, index, dim: index_select(g, index, dim))
+index_add.linear("x source")
 
 
 @composite(_index_write_spec("index_copy"))
@@ -229,6 +237,7 @@ index_copy.vjp(
     x=lambda g, index, dim: index_fill(g, index, _zero(g), dim),
     source=lambda g, index, dim: index_select(g, index, dim),
 )
+index_copy.linear("x source")
 
 
 def _index_fill_spec(x, index, value):
@@ -248,6 +257,7 @@ index_fill.vjp(
     # A slice named twice is filled once.
     value=lambda g, index, dim: g - index_fill(g, index, _zero(g), dim),
 )
+index_fill.linear("x value")
 
 
 def _embedding_spec(weight, index):
@@ -270,6 +280,7 @@ embedding.vjp(
         g, index, weight_spec.shape[0], padding_idx
     )
 )
+embedding.linear("weight")
 
 
 @composite(
@@ -292,6 +303,7 @@ embedding_backward.vjp(
         embedding(g, index, padding_idx), index, padding_idx
     )
 )
+embedding_backward.linear("g")
 
 
 def _without_padding(rows, index, padding_idx):
@@ -331,6 +343,7 @@ def masked_select(x, mask, /):
 
 
 masked_select.vjp(x=lambda g, x_spec, mask: index_backward(g, columns(mask), x_spec.shape))
+masked_select.linear("x")
 
 
 def _masked_fill_spec(x, mask, value):
@@ -349,6 +362,7 @@ def masked_fill(x, mask, value, /):
 masked_fill.vjp(
     x=lambda g, mask: masked_fill(g, mask, _zero(g)), value=lambda g, mask: where(mask, g, 0)
 )
+masked_fill.linear("x value")
 
 
 # order --------------------------------------------------------------------------------------------
@@ -396,6 +410,7 @@ for _ordering in (sort, topk):
     _ordering.vjp(
         x=lambda g, out_1, x_spec, dim: scatter_add(_zeros(x_spec, g[0]), out_1, g[0], dim)
     )
+    _ordering.jvp(x=lambda t, out_1, dim: (gather(t, out_1, dim), None))
 
 
 @composite(lambda x: _sort_spec(x)[1])

@@ -45,6 +45,7 @@ def cat(tensors, /, dim):
 
 
 cat.vjp(tensors=lambda g, tensors_spec, dim, needs: _cut(g, tensors_spec, dim))
+cat.linear("tensors")
 
 
 def _cut(g, specs, dim):
@@ -78,6 +79,7 @@ def pad(x, /, padding, value):
 
 
 pad.vjp(x=lambda g, padding: pad(g, tuple([(-low, -high) for low, high in padding]), 0))
+pad.jvp(x=lambda t, padding: pad(t, padding, 0))
 
 
 @primitive(lambda x: x)
@@ -86,3 +88,4 @@ def flip(x, /, dims):
 
 
 flip.vjp(x=lambda g, dims: flip(g, dims))
+flip.linear("x")

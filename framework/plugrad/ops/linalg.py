@@ -39,6 +39,7 @@ def matmul(x, y, /):
 
 
 matmul.vjp(x=lambda g, x_spec, y: _left(g, x_spec, y), y=lambda g, x, y_spec: _right(g, x, y_spec))
+matmul.linear("x", "y")
 
 
 def _linear_spec(x, weight, bias):
@@ -72,6 +73,11 @@ linear.vjp(
     x=lambda g, weight: matmul(g, weight) if weight.ndim == 2 else g.unsqueeze(-1) * weight,
     weight=lambda g, x, weight_spec: _weight_gradient(g, x, weight_spec),
     bias=lambda g: g,
+)
+linear.jvp(
+    x=lambda t, weight: linear(t, weight, None),
+    weight=lambda t, x: linear(x, t, None),
+    bias=lambda t: t,
 )
 
 

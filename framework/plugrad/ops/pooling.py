@@ -111,6 +111,7 @@ def max_pool(x, /, kernel, stride, padding, dilation, ceil_mode):
 
 
 max_pool.vjp(x=lambda g, out_1, x_spec: max_pool_backward(g[0], out_1, x_spec.shape[2:]))
+max_pool.jvp(x=lambda t, out_1: (_gather(t, out_1), None))
 
 
 def _max_pool_backward_spec(g, indices, input_size):
@@ -128,6 +129,7 @@ def max_pool_backward(g, indices, /, input_size):
 
 
 max_pool_backward.vjp(g=lambda g, indices: _gather(g, indices))
+max_pool_backward.linear("g")
 
 
 def _gather(x, positions):
@@ -179,6 +181,7 @@ avg_pool.vjp(
         )
     )
 )
+avg_pool.linear("x")
 
 
 def _avg_pool_backward_spec(g, input_size, kernel, stride, padding, ceil_mode, divisor):
@@ -211,6 +214,7 @@ avg_pool_backward.vjp(
         g, kernel, stride, padding, ceil_mode, count_include_pad, divisor
     )
 )
+avg_pool_backward.linear("g")
 
 
 def _divisor(like, sizes, out, kernel, stride, padding, ceil_mode, count_include_pad, divisor):

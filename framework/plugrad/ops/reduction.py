@@ -20,6 +20,7 @@ def sum(x, /, dim, keepdim):
 
 
 sum.vjp(x=lambda g, x_spec, dim, keepdim: unreduce(g, x_spec.shape, dim, keepdim))
+sum.linear("x")
 
 
 @reduction(result="float", takes="float complex", body=True)
@@ -33,6 +34,7 @@ mean.vjp(
         g / reduced_count(x_spec.shape, dim), x_spec.shape, dim, keepdim
     )
 )
+mean.linear("x")
 
 
 @reduction(result="sum")
@@ -125,6 +127,7 @@ def cumsum(x, /, dim):
 
 
 cumsum.vjp(x=lambda g, dim: flip(cumsum(flip(g, (dim,)), dim), (dim,)) if g.ndim else g)
+cumsum.linear("x")
 
 
 @composite()

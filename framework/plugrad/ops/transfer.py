@@ -16,8 +16,11 @@ def to_device(x, /, device):
     if device.type == META:
         return wrap(NO_DATA, spec)
     data = backend(x.spec.device.type).service("array_to_host")(x.native())
-    receive = backend(device.type).service("array_from_host")
+    owner = backend(device.type)
+    owner.check_stores("to_device", spec.dtype)
+    receive = owner.service("array_from_host")
     return wrap(receive(data, spec.dtype, spec.shape, device.index), spec)
 
 
 to_device.vjp(x=lambda g, x_spec: to_device(g, x_spec.device))
+to_device.linear("x")

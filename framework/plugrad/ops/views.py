@@ -169,7 +169,8 @@ def place(g, /, shape, view, params):
     )
 
 
-place.vjp(g=lambda g, view, params: dispatch(operators[view], (g,), params))
+place.vjp(g=lambda g, view, params: dispatch(operators[view], (_in_order(g),), params))
+place.linear("g")
 
 
 @composite(lambda x: x)
@@ -184,6 +185,7 @@ overwrite.vjp(
     x=lambda g, source_spec, steps: overwrite(g, full((), 0, g.dtype, g.device), steps),
     source=lambda g, steps: _follow(g, steps),
 )
+overwrite.linear("x source")
 
 
 def _follow(x, steps):
@@ -212,6 +214,11 @@ def inverse_permutation(dims):
     for position, dim in enumerate(dims):
         inverse[dim % count] = position
     return tuple(inverse)
+
+
+def _in_order(x):
+    """The elements in C order from the start of a storage: what `as_strided` counts upon."""
+    return x if x.layout == (shapes.contiguous_strides(x.spec.shape), 0) else clone(x)
 
 
 def _flat(x):

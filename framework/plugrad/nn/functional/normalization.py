@@ -92,8 +92,8 @@ def batch_norm(
         )
     out, average, variance = normalization.batch_norm(input, weight, bias, eps)
     with no_grad():
-        _move(running_mean, average, momentum)
-        _move(running_var, variance, momentum, count / (count - 1))
+        _move(running_mean, average.detach(), momentum)
+        _move(running_var, variance.detach(), momentum, count / (count - 1))
     return out
 
 
@@ -155,6 +155,7 @@ def instance_norm(
         dims = tuple(range(2, input.ndim))
         count = numel(input.shape[2:])
         with no_grad():
-            _move(running_mean, input.mean(dims).mean(0), momentum)
-            _move(running_var, input.var(dims, correction=0).mean(0), momentum, count / (count - 1))
+            data = input.detach()
+            _move(running_mean, data.mean(dims).mean(0), momentum)
+            _move(running_var, data.var(dims, correction=0).mean(0), momentum, count / (count - 1))
     return group_norm(input, input.shape[1], weight, bias, eps)
