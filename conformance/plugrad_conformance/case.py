@@ -26,6 +26,8 @@ Domain = Callable[[Draw, tuple[int, ...], DType], Any]
 BOOL = (dtypes.bool_,)
 INTEGERS = (dtypes.uint8, dtypes.int8, dtypes.int16, dtypes.int32, dtypes.int64)
 FLOATS = (dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64)
+HALVES = (dtypes.float16, dtypes.bfloat16)
+SINGLE = (dtypes.float32,)  # for what depends on size more than on dtype
 COMPLEX = (dtypes.complex64, dtypes.complex128)
 INTEGRAL = BOOL + INTEGERS
 ORDERED = INTEGERS + FLOATS
@@ -102,6 +104,10 @@ class Array:
     domain: Domain
     dtype: DType | None = None
 
+    def boolean(self) -> Array:
+        """The same as a mask, whatever the row's dtype."""
+        return Array(self.shape, self.domain, dtypes.bool_)
+
     def make(self, draw: Draw, dtype: DType) -> np.ndarray[Any, Any]:
         """The array, in the dtype in which the operator gets it."""
         dtype = self.dtype or dtype
@@ -139,6 +145,67 @@ def small(*shape: int) -> Array:
     return Array(shape, _small)
 
 
+def wide(*shape: int) -> Array:
+    """Numbers of every size: integers from end to end of their range, those of 64 bits mostly
+    beyond 2^53; floats of both signs from 1e-4 to 1e4; complex numbers like those of `reals`.
+    """
+    return Array(shape, _wide)
+
+
+def close(*shape: int) -> Array:
+    """-1, 0 and 1 (0 and 1 where there is no sign), so that many are equal."""
+    return Array(shape, _close)
+
+
+def stepped(*shape: int) -> Array:
+    """Multiples of 1/2 between -2 and 2, and integers there: several of a kind, and zeros."""
+    return Array(shape, _stepped)
+
+
+def gapped(*shape: int) -> Array:
+    """Like `reals`, but among floats every third or so is NaN or infinite."""
+    return Array(shape, _gapped)
+
+
+def shifted(*shape: int) -> Array:
+    """Numbers close together and far from 0, about 100: differences of their squares cancel."""
+    return Array(shape, lambda draw, shape, dtype: _reals(draw, shape, dtype) + 100)
+
+
+def near_one(*shape: int) -> Array:
+    """Numbers of both signs whose product over many neither vanishes nor overflows."""
+    return Array(
+        shape,
+        lambda draw, shape, dtype: draw.choice([-1, 1], shape) * draw.uniform(0.99, 1.01, shape),
+    )
+
+
+def rare(*shape: int) -> Array:
+    """Zeros, and in every second row or so one other number."""
+    return Array(shape, lambda draw, shape, dtype: draw.uniform(0, 1, shape) < 0.5 / shape[-1])
+
+
+def common(*shape: int) -> Array:
+    """Ones, and in every second row or so one zero."""
+    return Array(shape, lambda draw, shape, dtype: draw.uniform(0, 1, shape) >= 0.5 / shape[-1])
+
+
+def holed(*shape: int) -> Array:
+    """Minus infinity in most places, one infinity and one NaN, numbers elsewhere: floats only."""
+
+    def draw_holes(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+        x = np.where(draw.uniform(0, 1, shape) < 0.7, -np.inf, draw.normal(0, 2, shape))
+        x.flat[x.size // 3], x.flat[x.size // 2] = np.nan, np.inf
+        return x
+
+    return Array(shape, draw_holes)
+
+
+def steep(*shape: int) -> Array:
+    """Numbers between -300 and 300, the exponentials of which overflow single precision."""
+    return Array(shape, lambda draw, shape, dtype: draw.uniform(-300, 300, shape))
+
+
 def integers(low: int, high: int, *shape: int) -> Array:
     """int64 from `low` to `high - 1`, whatever the row's dtype: positions."""
     return Array(shape, lambda draw, shape, dtype: draw.integers(low, high, shape), dtypes.int64)
@@ -147,6 +214,17 @@ def integers(low: int, high: int, *shape: int) -> Array:
 def permutation(size: int) -> Array:
     """The int64 numbers below `size` in random order."""
     return Array((size,), lambda draw, shape, dtype: draw.permutation(size), dtypes.int64)
+
+
+def some_of(size: int, count: int, shift: int = 0) -> Array:
+    """`count` of the int64 numbers from `shift` up to `size + shift - 1`, each at most once, in
+    random order.
+    """
+    return Array(
+        (count,),
+        lambda draw, shape, dtype: draw.permutation(size)[:count] + shift,
+        dtypes.int64,
+    )
 
 
 def bools(*shape: int) -> Array:
@@ -175,6 +253,41 @@ def _positive(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
         return draw.integers(1, 5, shape)
     x = draw.uniform(0.3, 3, shape)
     return x + 1j * draw.normal(0, 1, shape) if dtype.is_complex else x
+
+
+def _wide(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+    if dtype.kind == "bool":
+        return draw.integers(0, 2, shape) == 1
+    if dtype.kind == "int":
+        ends = np.iinfo(native(dtype))
+        x = draw.integers(ends.min, ends.max, shape, native(dtype), endpoint=True)
+        # Some lie so close together that a float takes them for one.
+        near = (ends.max // 2 + draw.integers(0, 10, shape)).astype(native(dtype))
+        return np.where(draw.uniform(0, 1, shape) < 0.4, near, x)
+    if dtype.is_complex:
+        return _reals(draw, shape, dtype)
+    return 10 ** draw.uniform(-4, 4, shape) * draw.choice([-1, 1], shape)
+
+
+def _close(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+    return draw.integers(-1 if dtype.is_signed and dtype.kind != "bool" else 0, 2, shape)
+
+
+def _stepped(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+    if dtype.kind == "bool":
+        return draw.integers(0, 2, shape) == 1
+    if dtype.kind == "int":
+        return draw.integers(-2 if dtype.is_signed else 0, 3, shape)
+    x = draw.integers(-4, 5, shape) / 2
+    return x + 1j * draw.integers(-1, 2, shape) if dtype.is_complex else x
+
+
+def _gapped(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+    x: Any = np.asarray(_reals(draw, shape, dtype))
+    if dtype.kind in ("bool", "int"):
+        return x
+    gaps = draw.choice([np.nan, np.inf, -np.inf], shape)
+    return np.where(draw.uniform(0, 1, shape) < 0.4, gaps, x)
 
 
 def _small(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
@@ -239,7 +352,8 @@ class Case:
     whether a result of 0 has a sign to compare, `layouts` whether tensors in other memory orders
     may be given, and `expands` whether with equal elements throughout, `opaque` that the body is no
     composition of operators, so that it has no derivative of its own to compare with. By the
-    tensors in `constants` the operator is not differentiated.
+    tensors in `constants` the operator is not differentiated. `unmapped` says why vmap must refuse
+    the operator, which it else has to map like a loop.
     """
 
     function: Any
@@ -256,6 +370,7 @@ class Case:
     expands: bool = True
     opaque: bool = False
     constants: Sequence[str] = ()
+    unmapped: str = ""
     also: Sequence[DType] = ()
     result: Callable[[DType, tuple[Any, ...]], DType] | None = None
     operator: Any = field(init=False)
@@ -287,5 +402,9 @@ class Case:
 
 
 def family_of(operator: Any) -> str:
-    """The module of `plugrad.ops` that declares the operator."""
-    return operator.function.__module__.removeprefix(ops.__name__ + ".")
+    """The module of `plugrad.ops` that declares the operator, or the package that a plugin's comes
+    from.
+    """
+    module: str = operator.function.__module__
+    family = module.removeprefix(ops.__name__ + ".")
+    return module.partition(".")[0] if family == module else family

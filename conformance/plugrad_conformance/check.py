@@ -10,12 +10,22 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from plugrad_conformance.case import EXACT, Tolerance
+from plugrad_conformance import journal
+from plugrad_conformance.case import TRANSCENDENTAL, Tolerance
 from plugrad_conformance.layouts import Layout
 from plugrad_conformance.program import program
 from plugrad_conformance.rows import Row, leaves
 
 Array = np.ndarray[Any, Any]
+
+
+class MismatchError(AssertionError):
+    """A result that is not what it should be: `problem` in one line, `program` to see it again."""
+
+    def __init__(self, row: str, problem: str, program: str) -> None:
+        self.problem = problem
+        self.program = program
+        super().__init__(f"{row}\n  {problem}\n\n{program}\n")
 
 
 def assert_close(
@@ -34,10 +44,10 @@ def assert_close(
     """Raise unless a result has the reference's shape and dtype, and is as near as dtype and
     tolerance class ask.
 
-    NaN equals NaN, infinities must agree, and in the exact class the signs of zeros. The error
-    names operator, dtype, the inputs' shapes and the worst element with its achieved and its
-    allowed error, and ends with a program to paste. `room` replaces the computed allowance: then
-    the dtype is the reference's own.
+    NaN equals NaN, infinities must agree, and where one operation is rounded the signs of zeros.
+    The error names operator, dtype, the inputs' shapes and the worst element with its achieved and
+    its allowed error, and ends with a program to paste. `room` replaces the computed allowance:
+    then the dtype is the reference's own.
     """
     arrays = row.arrays() if arrays is None else arrays
     tolerance = tolerance or row.case.tolerance
@@ -50,11 +60,19 @@ def assert_close(
         problem = _worst_element(got, want, room)
     else:
         problem = _worst_element(got, want, allowed_error(want, dtype, arrays, tolerance))
-        if not problem and row.case.signed_zero and tolerance is EXACT:
+        one_step = not (tolerance.steps or tolerance.terms)
+        if not problem and row.case.signed_zero and one_step:
             problem = _sign_of_zero(got, want)
     if problem:
         problem = f"{what}: {problem} ({tolerance.name} class)"
         fail(problem, row, device, want, arrays=arrays, layout=layout, cotangents=cotangents)
+
+
+def assert_untouched(got: Array, before: Array, message: str) -> None:
+    """Raise unless an array has the bits that it had."""
+    if got.tobytes() != before.tobytes():
+        changed = np.flatnonzero(got.reshape(-1) != before.reshape(-1))
+        raise AssertionError(f"{message} ({len(changed)} of {got.size} elements)")
 
 
 def fail(
@@ -70,9 +88,10 @@ def fail(
     """Raise, with the row and a program that repeats it."""
     shapes = ", ".join(str(array.shape) for array in leaves(arrays)) or "none"
     order = f", {layout.name}" if layout else ""
-    raise AssertionError(
-        f"{row.case.name} on {device!r}, {row.dtype.name}, inputs {shapes}{order} (row {row})\n"
-        f"  {problem}\n\n{program(row, device, arrays, layout, np.asarray(want), cotangents)}\n"
+    raise MismatchError(
+        f"{row.case.name} on {device!r}, {row.dtype.name}, inputs {shapes}{order} (row {row})",
+        problem,
+        program(row, device, arrays, layout, np.asarray(want), cotangents),
     )
 
 
@@ -94,7 +113,13 @@ def allowed_error(
         room = eps * (tolerance.own * exact + tolerance.steps * size)
         # Halves are summed in float32, so only float32's unit grows with the number of terms.
         room = room + min(eps, 2.0**-23) * tolerance.terms * count * term
-        return room + (float(limits.smallest_subnormal) if tolerance.own else 0)
+        # What is computed in several steps may be lost below the normal numbers; those of float16
+        # are too large to lose.
+        least = (
+            limits.smallest_normal if limits.smallest_normal < 1e-30 else limits.smallest_subnormal
+        )
+        least = least if tolerance.own >= TRANSCENDENTAL.own else limits.smallest_subnormal
+        return room + (float(least) if tolerance.own else 0)
 
 
 def parts(array: Array) -> Array:
@@ -128,6 +153,7 @@ def _worst_element(got: Array, want: Array, room: Array) -> str:
             f"{len(wrong)} of {got.size} elements differ, first at {place}: {got[place]}, "
             f"expected {want[place]}"
         )
+    room = room * journal.page().widening
     with np.errstate(all="ignore"):
         # What the dtype cannot hold must have become infinite.
         rounded = parts(want.astype(got.dtype))
@@ -140,11 +166,17 @@ def _worst_element(got: Array, want: Array, room: Array) -> str:
         error = np.where(np.isnan(found) & np.isnan(exact), 0, error)
         error = np.where(np.isnan(error), np.inf, error)
         wrong = error > room
-    if not np.any(wrong):
-        return ""
-    place = np.unravel_index(int(np.argmax(np.where(wrong, error, -1))), error.shape)
+        if not error.size:
+            return ""
+        failed = bool(np.any(wrong))
+        # The worst of those that are off; else the one that came nearest to being so.
+        badness = np.where(wrong, error, -1) if failed else error / np.maximum(room, 1e-300)
+    place = np.unravel_index(int(np.argmax(badness)), error.shape)
     at = tuple(map(int, place[: got.ndim]))
     allowed = float(np.broadcast_to(room, error.shape)[place])
+    journal.note_error(float(error[place]), allowed)
+    if not failed:
+        return ""
     return (
         f"{int(np.sum(wrong))} of {got.size} elements are off, worst at {at}: {got[at]}, "
         f"expected {want[at]}; error {float(error[place]):.3g}, allowed {allowed:.3g}"

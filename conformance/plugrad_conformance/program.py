@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
 from plugrad.dtypes import BY_NAME, DType
-from plugrad_conformance.case import family_of
-from plugrad_conformance.layouts import Layout
-from plugrad_conformance.rows import Row
+from plugrad_conformance.layouts import LAYOUTS, Layout
+from plugrad_conformance.rows import Row, every_row, leaves
 
 _MOST_NUMBERS = 400
 
@@ -23,52 +22,82 @@ def program(
     want: Any,
     cotangents: Sequence[Any] = (),
 ) -> str:
-    """Lines of Python that repeat a row's call, and its derivative where there are cotangents."""
+    """Lines of Python that repeat a row's call, and its derivative where there are cotangents.
+
+    `want` is None where nothing in particular was expected but that it runs.
+    """
     operator = row.case.operator
-    lines = ["import plugrad", 'nan, inf = float("nan"), float("inf")']
-    operands: list[str] = []
-    inputs: list[str] = []
-    for name, value in zip(operator.tensors, arrays, strict=True):
-        operands.append(_operand(name, value, device, layout, lines, inputs, bool(cotangents)))
+    text = _Text(row, device, layout, arrays, bool(cotangents))
+    pairs = zip(operator.tensors, arrays, strict=True)
+    operands = [text.operand(name, value) for name, value in pairs]
     operands += [_code(value) for value in row.params(device)]
-    called = f"plugrad.ops.{family_of(operator)}.{operator.name}({', '.join(operands)})"
-    lines.append(f"out = {called}")
+    module = operator.function.__module__
+    lines = ["import plugrad", *([] if module.startswith("plugrad.") else [f"import {module}"])]
+    lines += ['nan, inf = float("nan"), float("inf")', *text.lines]
+    lines.append(f"out = {module}.{operator.name}({', '.join(operands)})")
     if cotangents:
         given = ", ".join(_literal(cotangent, device) for cotangent in cotangents)
-        lines.append(f"print(*plugrad.autograd.grad(out, [{', '.join(inputs)}], [{given}]))")
+        lines.append(f"print(*plugrad.autograd.grad(out, [{', '.join(text.inputs)}], [{given}]))")
     else:
         lines.append("print(out)")
-    lines.append(f"# expected: {_shortened(want)}")
+    if want is not None:
+        lines.append(f"# expected: {_shortened(want)}")
     return "\n".join(lines)
 
 
-def _operand(
-    name: str,
-    value: Any,
-    device: str,
-    layout: Layout | None,
-    lines: list[str],
-    inputs: list[str],
-    leaf: bool,
-) -> str:
-    if value is None:
-        return "None"
-    if type(value) is tuple:
-        parts = [
-            _operand(f"{name}{i}", each, device, layout, lines, inputs, leaf)
-            for i, each in enumerate(value)
-        ]
-        return f"({', '.join(parts)},)"
-    stored, look = value, ""
-    if layout is not None and layout.fits(value.shape):
-        stored, look = layout.store(value), layout.text(value.shape)
-    made = _literal(stored, device)
-    differentiable = leaf and value.dtype.kind not in "biu"
-    if differentiable:
-        made += ".requires_grad_()"
-        inputs.append(name)
-    lines.append(f"{name} = {made}")
-    return f"{name}{look}"
+def contents(row: str, layout: str | None = None) -> list[Any]:
+    """The arrays of a row that has too many numbers to be written down, as a layout stores them."""
+    case = next(each for each in every_row() if str(each) == row)
+    orders = [each for each in LAYOUTS if each.name == layout]
+    return [
+        orders[0].store(array) if orders and orders[0].fits(array.shape) else array
+        for array in leaves(case.arrays())
+    ]
+
+
+@final
+class _Text:
+    """The lines that make a row's tensors; `inputs` are the names of those that want a gradient."""
+
+    def __init__(
+        self, row: Row, device: str, layout: Layout | None, arrays: Sequence[Any], graded: bool
+    ) -> None:
+        self.lines: list[str] = []
+        self.inputs: list[str] = []
+        self._device = device
+        self._layout = layout
+        self._graded = graded
+        pairs = zip(leaves(arrays), leaves(row.arrays()), strict=True)
+        # Where in `contents` an array is found that is the row's own and large.
+        self._large = {
+            id(given): place
+            for place, (given, own) in enumerate(pairs)
+            if own.size > _MOST_NUMBERS and own.shape == given.shape and np.all(own == given)
+        }
+        if self._large:
+            order = [] if layout is None else [repr(layout.name)]
+            called = ", ".join([repr(str(row)), *order])
+            self.lines.append("from plugrad_conformance.program import contents")
+            self.lines.append(f"arrays = contents({called})")
+
+    def operand(self, name: str, value: Any) -> str:
+        """What stands for a tensor in the call."""
+        if value is None:
+            return "None"
+        if type(value) is tuple:
+            parts = [self.operand(f"{name}{i}", each) for i, each in enumerate(value)]
+            return f"({', '.join(parts)},)"
+        stored, look = value, ""
+        if self._layout is not None and self._layout.fits(value.shape):
+            stored, look = self._layout.store(value), self._layout.text(value.shape)
+        made = _literal(stored, self._device)
+        if id(value) in self._large:
+            made = f"plugrad.tensor(arrays[{self._large[id(value)]}], device={self._device!r})"
+        if self._graded and value.dtype.kind not in "biu":
+            made += ".requires_grad_()"
+            self.inputs.append(name)
+        self.lines.append(f"{name} = {made}")
+        return f"{name}{look}"
 
 
 def _literal(array: Any, device: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 import plugrad
 from plugrad.dtypes import DType
+from plugrad_conformance import scope
 from plugrad_conformance.case import DEVICE, DTYPE, Call, Case, Placeholder, native
 from plugrad_conformance.cases import CASES
 
@@ -35,6 +36,14 @@ class Row:
     def call(self) -> Call:
         """The recipes and parameters."""
         return self.case.variants[self.variant]
+
+    @property
+    def dtypes(self) -> set[DType]:
+        """The dtypes of the tensors and parameters."""
+        named = [self.dtype if each is DTYPE else each for each in self.call.params.values()]
+        found = {each for each in named if isinstance(each, DType)}
+        found |= {recipe.dtype or self.dtype for recipe in leaves(self.call.tensors)}
+        return found or {self.dtype}
 
     def arrays(self) -> Arrays:
         """The tensors' contents in NumPy: the same at every call, and equal numbers for every dtype
@@ -59,8 +68,11 @@ class Row:
     def _widened(self, array: Any) -> Any:
         if array.dtype.kind == "c":
             return array.astype(np.complex128)
-        as_it_is = array.dtype.kind in "biu" and not self.case.as_float
-        return array if as_it_is else array.astype(np.float64)
+        if array.dtype.kind in "biu":
+            if not self.case.as_float:
+                return array
+            array = array.astype(native(plugrad.get_default_dtype()))
+        return array.astype(np.float64)
 
     def run(self, tensors: tuple[Any, ...], params: tuple[Any, ...]) -> tuple[Any, ...]:
         """Call the operator as users do; its results, or what it has written, as a flat tuple."""
@@ -83,22 +95,35 @@ def rows(
     where: Callable[[Case], Any] = lambda case: True,
     dtypes: Callable[[Case], Any] = lambda case: case.dtypes,
 ) -> list[Row]:
-    """The rows of all cases that `where` admits, for the dtypes that `dtypes` gives."""
+    """The rows of all cases that `where` admits, for the dtypes that `dtypes` gives; only those of
+    the operators that the run is about.
+    """
     return [
         Row(case, variant, dtype)
         for case in CASES
-        if where(case)
+        if scope.admits(case.name) and where(case)
         for dtype in dtypes(case)
         for variant in case.variants
     ]
 
 
+def every_row() -> list[Row]:
+    """The rows of the whole table, whatever the run is about."""
+    return [
+        Row(case, variant, dtype)
+        for case in CASES
+        for dtype in case.dtypes
+        for variant in case.variants
+    ]
+
+
 def typical_rows(where: Callable[[Case], Any] = lambda case: True) -> list[Row]:
-    """The first variant of each case in its typical dtype."""
+    """The first variant of each operator's first case in its typical dtype."""
+    firsts = {case.operator: case for case in reversed(CASES)}
     return [
         Row(case, next(iter(case.variants)), typical_dtype(case)[0])
         for case in CASES
-        if where(case)
+        if case is firsts[case.operator] and where(case)
     ]
 
 

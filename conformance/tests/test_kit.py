@@ -48,12 +48,8 @@ def sabotage() -> Iterator[Callable[[Fault], None]]:
     plugrad.backends.unregister("saboteur")
 
 
-def ignore(name: str, value: object) -> None:
-    """Stands for pytest's `record_property`."""
-
-
 def check_values(name: str) -> None:
-    test_forward.test_values_are_those_of_the_float64_reference(row_named(name), "numpy", ignore)
+    test_forward.test_values_are_those_of_the_float64_reference(row_named(name), "numpy")
 
 
 def in_layout(name: str, layout: str) -> None:
@@ -147,7 +143,7 @@ def test_kernel_that_writes_past_strides_is_caught(sabotage: Any) -> None:
 
 def test_forgotten_return_is_caught(sabotage: Any) -> None:
     def sigmoid(x: Any) -> Any:
-        _ = 1 / (1 + np.exp(-x))
+        _ = np.tanh(x)
 
     operator = plugrad.ops.operators["sigmoid"]
     test_contract.test_kernel_answers_some_row(operator, "numpy")
@@ -302,7 +298,8 @@ def test_kit_runs_from_an_empty_folder_and_says_who_answered(tmp_path: Path) -> 
     options = ("--pyargs", "plugrad_conformance", "--backend", "numpy", "-k", "cumsum-float32")
     done = pytest_in(tmp_path, *options)
     assert done.returncode == 0, done.stdout
-    assert "plugrad conformance, numpy: 5 rows: 5 native" in done.stdout
+    asked = sum(str(row).startswith("cumsum-float32") for row in rows())
+    assert f"plugrad conformance, numpy: {asked} rows: {asked} native" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

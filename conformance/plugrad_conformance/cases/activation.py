@@ -6,10 +6,27 @@ import math
 
 import numpy as np
 
+from plugrad.dtypes import float64
 from plugrad.ops import activation as ops
-from plugrad_conformance.case import COMPOSED, EXACT, FLOATS, ORDERED, Case, call, each, reals, unit
+from plugrad_conformance.case import (
+    COMPOSED,
+    EXACT,
+    FLOATS,
+    HALVES,
+    ORDERED,
+    SINGLE,
+    Case,
+    Tolerance,
+    call,
+    close,
+    each,
+    positive,
+    reals,
+    steep,
+    unit,
+)
 from plugrad_conformance.cases.elementwise import erf
-from plugrad_conformance.cases.patterns import binary, unary
+from plugrad_conformance.cases.patterns import at_ends, at_scale, binary, unary
 
 
 def _sigmoid(x):
@@ -19,6 +36,15 @@ def _sigmoid(x):
 def _silu_backward(g, x):
     s = _sigmoid(x)
     return g * (s + x * s * (1 - s))
+
+
+def _steep_silu(x):
+    return x * np.exp(-np.logaddexp(0, -x))
+
+
+def _steep_silu_backward(g, x):
+    s = np.exp(-np.logaddexp(0, -x))
+    return g * (s + x * s * np.exp(-np.logaddexp(0, x)))
 
 
 def _gelu(x):
@@ -49,6 +75,10 @@ def _softmax(x, dim):
     return raised / np.sum(raised, dim, keepdims=True) if x.ndim else raised
 
 
+# A share of 1: each exponential is off by as many units as its argument is large.
+SHARE = Tolerance("share", own=16)
+
+
 def _log_softmax(x, dim):
     if not x.ndim:
         return x * 0
@@ -77,9 +107,43 @@ _PAIR = each(
     rows=call(reals(3, 4), unit(3, 4), dim=1),
     columns=call(reals(3, 4), unit(3, 4), dim=0),
     middle=call(reals(2, 5, 3), unit(2, 5, 3), dim=1),
+    single=call(reals(3, 1), unit(3, 1), dim=1),
+    line=call(reals(7), unit(7), dim=0),
+    empty=call(reals(0, 3), unit(0, 3), dim=1),
 )
 
-CASES = (
+# Numbers whose exponentials overflow, and some that are equal.
+_STEEP = each(
+    steep=call(steep(5, 7), dim=1),
+    steep_columns=call(steep(5, 7), dim=0),
+    ties=call(close(5, 7), dim=1),
+)
+
+
+def _scaled(*recipes):
+    """Long axes, many rows, many axes, axes of size 1."""
+    shapes = {
+        "short": ((7,), 0),
+        "huge": ((70001,), 0),
+        "wide": ((7, 1031), 1),
+        "narrow": ((3001, 33), 1),
+        "tall": ((1031, 7), 0),
+        "long_middle": ((3, 513, 5), 1),
+        "deep": ((2, 3, 1, 4, 2), 3),
+        "first": ((4, 3, 2, 2), 0),
+        "column": ((5, 1), 1),
+        "row": ((1, 5), 0),
+        "aligned": ((32, 512), 1),
+        "square": ((5, 5), 0),
+        "cube": ((3, 3, 3), 1),
+    }
+    return {
+        name: call(*[recipe(*shape) for recipe in recipes], dim=dim)
+        for name, (shape, dim) in shapes.items()
+    }
+
+
+_ELEMENTWISE = (
     unary(ops.relu, lambda x: np.maximum(x, 0).astype(x.dtype), EXACT, ORDERED, signed_zero=False),
     binary(
         ops.relu_backward,
@@ -94,8 +158,95 @@ CASES = (
     binary(ops.gelu_backward, _gelu_backward, COMPOSED.wider(2), FLOATS, special=False),
     unary(ops.gelu_tanh, _gelu_tanh, COMPOSED, FLOATS, special=False),
     binary(ops.gelu_tanh_backward, _gelu_tanh_backward, COMPOSED.wider(4), FLOATS, special=False),
-    Case(ops.softmax, _AXIS, _softmax, COMPOSED, FLOATS),
+)
+
+CASES = (
+    *_ELEMENTWISE,
+    at_ends(_ELEMENTWISE[0]),
+    *[each for case in _ELEMENTWISE for each in at_scale(case)],
+    Case(
+        ops.relu_backward,
+        each(
+            ties=call(reals(7, 31), close(7, 31)), large_ties=call(reals(259, 257), close(259, 257))
+        ),
+        lambda g, out: np.where(out > 0, g, 0),
+        EXACT,
+        FLOATS,
+        differentiable=False,
+    ),
+    *[
+        Case(
+            function,
+            each(steep=call(steep(61))),
+            reference,
+            COMPOSED,
+            (*SINGLE, float64),
+            differentiable=False,
+            layouts=False,
+        )
+        for function, reference in (
+            (ops.silu, _steep_silu),
+            (ops.gelu, _gelu),
+            (ops.gelu_tanh, _gelu_tanh),
+        )
+    ],
+    *[
+        Case(
+            function,
+            each(steep=call(reals(61), steep(61))),
+            reference,
+            COMPOSED.wider(4),
+            (*SINGLE, float64),
+            differentiable=False,
+            layouts=False,
+        )
+        for function, reference in (
+            (ops.silu_backward, _steep_silu_backward),
+            (ops.gelu_backward, _gelu_backward),
+            (ops.gelu_tanh_backward, _gelu_tanh_backward),
+        )
+    ],
+    Case(ops.softmax, _AXIS, _softmax, SHARE, FLOATS, special=True),
+    # More terms of one sign than a sum in half precision can count.
+    *[
+        Case(
+            function,
+            {
+                "half_long": call(*[make(4099) for make in recipes], dim=0),
+                "half_rows": call(*[make(3, 2053) for make in recipes], dim=1),
+            },
+            reference,
+            tolerance,
+            HALVES,
+            differentiable=False,
+            expands=False,
+        )
+        for function, recipes, reference, tolerance in (
+            (ops.softmax, (reals,), _softmax, SHARE),
+            (ops.softmax_backward, (positive, unit), _softmax_backward, COMPOSED.wider(2)),
+            (ops.log_softmax, (reals,), _log_softmax, COMPOSED),
+            (ops.log_softmax_backward, (positive, unit), _log_softmax_backward, COMPOSED.wider(4)),
+        )
+    ],
     Case(ops.softmax_backward, _PAIR, _softmax_backward, COMPOSED.wider(2), FLOATS),
-    Case(ops.log_softmax, _AXIS, _log_softmax, COMPOSED, FLOATS),
+    Case(ops.softmax, _scaled(reals), _softmax, SHARE, SINGLE, differentiable=False),
+    Case(ops.log_softmax, _AXIS, _log_softmax, COMPOSED, FLOATS, special=True, signed_zero=False),
     Case(ops.log_softmax_backward, _PAIR, _log_softmax_backward, COMPOSED.wider(4), FLOATS),
+    *[
+        Case(
+            function,
+            variants,
+            reference,
+            COMPOSED.wider(room),
+            SINGLE,
+            differentiable=False,
+            expands=False,
+        )
+        for function, variants, reference, room in (
+            (ops.softmax, _STEEP, _softmax, 1),
+            (ops.softmax_backward, _scaled(reals, unit), _softmax_backward, 2),
+            (ops.log_softmax, _scaled(reals) | _STEEP, _log_softmax, 1),
+            (ops.log_softmax_backward, _scaled(reals, unit), _log_softmax_backward, 4),
+        )
+    ],
 )

@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from plugrad.ops import attention as ops
-from plugrad_conformance.case import COMPOSED, FLOATS, Case, bools, call, each, positive, reals
+from plugrad_conformance.case import (
+    COMPOSED,
+    FLOATS,
+    SINGLE,
+    Case,
+    bools,
+    call,
+    each,
+    positive,
+    rare,
+    reals,
+    steep,
+)
 
 
 def _attention(query, key, value, mask, kept, causal, scale):
@@ -49,5 +61,34 @@ CASES = (
         _attention,
         COMPOSED.wider(8),
         FLOATS,
+    ),
+    Case(
+        ops.attention,
+        each(
+            long=_plain((2, 3), 67, 131, 17, 9),
+            aligned=_plain((2, 4), 64, 64, 32, 32),
+            long_causal=_plain((2, 2), 131, 131, 16, 16, causal=True),
+            causal_tall=_plain((2,), 7, 4, 3, 2, causal=True),
+            one_query=_plain((2, 3), 1, 33, 8, 8),
+            one_key=_plain((2,), 5, 1, 8, 3),
+            one_number=_plain((2,), 3, 4, 1, 1),
+            deep=_plain((2, 1, 3), 4, 5, 3, 2),
+            blind=call(
+                *_operands((2,), 5, 4, 3, 2), rare(2, 5, 4).boolean(), None, causal=False, scale=0.5
+            ),
+            masked_heads=call(
+                *_operands((2, 3), 4, 5, 3, 2), bools(2, 1, 4, 5), None, causal=False, scale=0.5
+            ),
+            steep=call(
+                steep(2, 3, 4), steep(2, 5, 4), reals(2, 5, 3), None, None, causal=False, scale=0.01
+            ),
+            causal_dropped=call(
+                *_operands((2,), 4, 4, 5, 2), None, positive(2, 4, 4), causal=True, scale=0.3
+            ),
+        ),
+        _attention,
+        COMPOSED.wider(8),
+        SINGLE,
+        differentiable=False,
     ),
 )

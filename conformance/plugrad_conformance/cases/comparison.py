@@ -11,37 +11,41 @@ from plugrad_conformance.case import (
     INTEGERS,
     INTEGRAL,
     REAL,
+    SINGLE,
     Case,
     bools,
     call,
     each,
+    gapped,
     reals,
     small,
+    stepped,
+    wide,
 )
-from plugrad_conformance.cases.patterns import binary, in_place, unary
+from plugrad_conformance.cases.patterns import at_ends, at_scale, binary, in_place, unary
 
 
 def _same(function, reference, dtypes=EVERY):
     """A row whose result is a bool."""
-    return binary(function, reference, EXACT, dtypes, differentiable=False)
+    return binary(function, reference, EXACT, dtypes, stepped, stepped, differentiable=False)
 
 
 def _bits(function, reference, dtypes=INTEGRAL, **more):
     return binary(function, reference, EXACT, dtypes, differentiable=False, special=False, **more)
 
 
-def _property(function, reference):
-    return unary(function, reference, EXACT, EVERY, differentiable=False)
+def _property(function, reference, x=gapped):
+    return unary(function, reference, EXACT, EVERY, x, differentiable=False)
 
 
-CASES = (
+_CASES = (
     _same(ops.eq, np.equal),
     _same(ops.ne, np.not_equal),
     _same(ops.lt, np.less, REAL),
     _same(ops.le, np.less_equal, REAL),
     _same(ops.gt, np.greater, REAL),
     _same(ops.ge, np.greater_equal, REAL),
-    _property(ops.logical_not, np.logical_not),
+    _property(ops.logical_not, np.logical_not, stepped),
     _same(ops.logical_and, np.logical_and),
     _same(ops.logical_or, np.logical_or),
     _same(ops.logical_xor, np.logical_xor),
@@ -67,6 +71,27 @@ CASES = (
         EXACT,
         EVERY,
     ),
+    Case(
+        ops.where,
+        each(
+            large=call(bools(259, 257), reals(259, 257), reals(259, 257)),
+            huge=call(bools(70001), reals(70001), reals()),
+            deep=call(bools(2, 1, 3, 2, 2), reals(2, 2, 1, 2, 2), reals(3, 2, 2)),
+        ),
+        np.where,
+        EXACT,
+        SINGLE,
+        differentiable=False,
+    ),
+    Case(
+        ops.where,
+        each(large_numbers=call(bools(61), wide(61), wide(61))),
+        np.where,
+        EXACT,
+        EVERY,
+        differentiable=False,
+        layouts=False,
+    ),
     in_place(ops.bitwise_and_, np.bitwise_and, EXACT, INTEGRAL, 2, differentiable=False),
     in_place(ops.bitwise_or_, np.bitwise_or, EXACT, INTEGRAL, 2, differentiable=False),
     in_place(ops.bitwise_xor_, np.bitwise_xor, EXACT, INTEGRAL, 2, differentiable=False),
@@ -75,6 +100,13 @@ CASES = (
         lambda x: np.logical_not(x).astype(x.dtype),
         EXACT,
         EVERY,
+        x=stepped,
         differentiable=False,
     ),
+)
+
+CASES = (
+    *_CASES,
+    *map(at_ends, _CASES),
+    *[each for case in _CASES if case.name != "where" for each in at_scale(case)],
 )

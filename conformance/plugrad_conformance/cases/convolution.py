@@ -7,7 +7,17 @@ from itertools import product
 import numpy as np
 
 from plugrad.ops import convolution as ops
-from plugrad_conformance.case import CONTRACTION, INEXACT, Case, call, each, reals
+from plugrad_conformance.case import (
+    CONTRACTION,
+    HALVES,
+    INEXACT,
+    SINGLE,
+    Case,
+    call,
+    each,
+    positive,
+    reals,
+)
 
 
 def _out(sizes, kernel, stride, padding, dilation):
@@ -86,6 +96,27 @@ _SHAPES = {
     "empty": ((0, 2, 4, 5), (3, 2, 3, 3), (1, 1), (0, 0), (1, 1), 1),
 }
 
+# Sizes at which kernels cut blocks or take another way; uneven in every respect.
+_LARGE = {
+    "large": ((3, 5, 37, 41), (7, 5, 3, 5), (1, 1), (1, 2), (1, 1), 1),
+    "many_channels": ((2, 67, 9, 7), (35, 67, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "many_images": ((33, 3, 8, 9), (5, 3, 3, 3), (2, 1), (1, 1), (1, 1), 1),
+    "wide": ((1, 2, 5, 1031), (3, 2, 3, 7), (1, 3), (1, 3), (1, 1), 1),
+    "tall": ((1, 2, 1031, 3), (3, 2, 5, 2), (2, 1), (2, 0), (1, 1), 1),
+    "large_groups": ((3, 12, 11, 13), (18, 4, 3, 3), (2, 1), (1, 1), (1, 2), 3),
+    "large_depthwise": ((3, 17, 13, 11), (34, 1, 3, 3), (1, 2), (1, 1), (1, 1), 17),
+    "large_pointwise": ((3, 33, 17, 19), (65, 33, 1, 1), (1, 1), (0, 0), (1, 1), 1),
+    "pointwise_strided": ((2, 3, 9, 11), (5, 3, 1, 1), (2, 3), (0, 0), (1, 1), 1),
+    "blocks": ((8, 64, 33, 35), (16, 64, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "aligned": ((32, 8, 8, 16), (16, 8, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "square": ((3, 3, 5, 5), (3, 3, 3, 3), (2, 2), (1, 1), (1, 1), 1),
+    "long_line": ((2, 3, 4099), (5, 3, 9), (2,), (4,), (1,), 1),
+    "one_pixel": ((2, 3, 3, 2), (4, 3, 3, 2), (1, 1), (0, 0), (1, 1), 1),
+    "one_image": ((1, 1, 5, 6), (1, 1, 2, 3), (1, 1), (0, 0), (1, 1), 1),
+    "stride_past_kernel": ((2, 3, 11, 10), (4, 3, 2, 2), (3, 4), (0, 1), (1, 1), 1),
+    "much_padding": ((1, 2, 3, 4), (3, 2, 3, 3), (1, 1), (2, 2), (1, 1), 1),
+}
+
 
 def _common(stride, padding, dilation, groups):
     return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
@@ -107,8 +138,8 @@ def _towards_weight(x, weight, stride, padding, dilation, groups):
     return call(reals(x[0], weight[0], *out), reals(*x), kernel=weight[2:], **common)
 
 
-def _every(make):
-    return {name: make(*shapes) for name, shapes in _SHAPES.items()}
+def _every(make, shapes=_SHAPES):
+    return {name: make(*each) for name, each in shapes.items()}
 
 
 _PLAIN = call(reals(2, 3, 5, 6), reals(4, 3, 3, 2), None, **_common((1, 1), (0, 0), (1, 1), 1))
@@ -130,5 +161,70 @@ CASES = (
         _weight_gradient,
         CONTRACTION,
         INEXACT,
+    ),
+    *[
+        Case(
+            function,
+            _every(make, _LARGE),
+            reference,
+            CONTRACTION,
+            SINGLE,
+            differentiable=False,
+            layouts=False,
+        )
+        for function, make, reference in (
+            (ops.convolution, _forward, _convolution),
+            (ops.convolution_input_gradient, _towards_input, _input_gradient),
+            (ops.convolution_weight_gradient, _towards_weight, _weight_gradient),
+        )
+    ],
+    # More terms of one sign than a sum in half precision can count.
+    Case(
+        ops.convolution,
+        each(
+            long=call(
+                positive(1, 450, 4, 3),
+                positive(2, 450, 3, 3),
+                None,
+                **_common((1, 1), (0, 0), (1, 1), 1),
+            )
+        ),
+        _convolution,
+        CONTRACTION,
+        HALVES,
+        differentiable=False,
+        layouts=False,
+    ),
+    Case(
+        ops.convolution_input_gradient,
+        each(
+            long=call(
+                positive(1, 1031, 2, 3),
+                positive(1031, 2, 2, 2),
+                input_size=(3, 4),
+                **_common((1, 1), (0, 0), (1, 1), 1),
+            )
+        ),
+        _input_gradient,
+        CONTRACTION,
+        HALVES,
+        differentiable=False,
+        layouts=False,
+    ),
+    Case(
+        ops.convolution_weight_gradient,
+        each(
+            long=call(
+                positive(3, 2, 41, 37),
+                positive(3, 1, 42, 39),
+                kernel=(2, 3),
+                **_common((1, 1), (0, 0), (1, 1), 1),
+            )
+        ),
+        _weight_gradient,
+        CONTRACTION,
+        HALVES,
+        differentiable=False,
+        layouts=False,
     ),
 )

@@ -15,13 +15,16 @@ from plugrad_conformance.case import (
     INEXACT,
     INTEGERS,
     ORDERED,
+    SINGLE,
     Case,
     call,
     each,
     native,
     positive,
     reals,
+    wide,
 )
+from plugrad_conformance.cases.patterns import at_scale
 
 
 def _full(shape, value, dtype, device):
@@ -48,7 +51,7 @@ def _written(x, source):
     return np.broadcast_to(source, x.shape)
 
 
-CASES = (
+_CASES = (
     Case(
         ops.full,
         each(
@@ -56,10 +59,24 @@ CASES = (
             zeros=_filled((4,), 0),
             scalar=_filled((), 1),
             empty=_filled((0, 3), 1),
+            large=_filled((259, 257), 3),
+            true=_filled((3,), True),
+            deep=_filled((2, 1, 3, 1, 2), 4),
         ),
         _full,
         EXACT,
         EVERY,
+        differentiable=False,
+    ),
+    Case(
+        ops.full,
+        each(
+            large_number=_filled((2,), (1 << 62) + 3),
+            least=_filled((2,), -(1 << 63)),
+        ),
+        _full,
+        EXACT,
+        (dtypes.int64,),
         differentiable=False,
     ),
     Case(
@@ -101,6 +118,26 @@ CASES = (
         _arange,
         EXACT,
         ORDERED,
+        differentiable=False,
+    ),
+    Case(
+        ops.arange,
+        each(
+            down=_sequence(20, -3, 13),
+            far=_sequence((1 << 60) + 1, 3, 5),
+            long=_sequence(-7, 1, 70001),
+        ),
+        _arange,
+        EXACT,
+        (dtypes.int64,),
+        differentiable=False,
+    ),
+    Case(
+        ops.arange,
+        each(long=_sequence(0.5, 0.125, 70001)),
+        _arange,
+        EXACT,
+        SINGLE,
         differentiable=False,
     ),
     Case(
@@ -175,5 +212,82 @@ CASES = (
         np.zeros_like,
         EXACT,
         EVERY,
+    ),
+)
+
+_COPYING = [case for case in _CASES if case.function in (ops.clone, ops.copy_)]
+
+CASES = (
+    *_CASES,
+    *[each for case in _COPYING for each in at_scale(case)],
+    # Integers that float64 does not hold, floats that fewer digits do not.
+    Case(
+        ops.cast,
+        {f"wide_{d.name}": call(wide(61), dtype=d) for d in (*INTEGERS, dtypes.bool_)},
+        _cast,
+        EXACT,
+        INTEGERS,
+        differentiable=False,
+        layouts=False,
+        result=lambda dtype, params: params[0],
+    ),
+    Case(
+        ops.cast,
+        {f"wide_{dtype.name}": call(wide(61), dtype=dtype) for dtype in INEXACT},
+        _cast,
+        EXACT,
+        (*INTEGERS, *FLOATS),
+        differentiable=False,
+        layouts=False,
+        result=lambda dtype, params: params[0],
+    ),
+    Case(
+        ops.cast,
+        each(
+            large=call(reals(259, 257), dtype=dtypes.float64),
+            large_halves=call(reals(259, 257), dtype=dtypes.float16),
+            large_same=call(reals(70001), dtype=dtypes.float32),
+            large_integers=call(reals(259, 257), dtype=dtypes.int64),
+            deep=call(reals(2, 1, 3, 2, 2), dtype=dtypes.float64),
+        ),
+        _cast,
+        EXACT,
+        SINGLE,
+        differentiable=False,
+        result=lambda dtype, params: params[0],
+    ),
+    Case(
+        ops.clone,
+        each(large_numbers=call(wide(61))),
+        lambda x: x,
+        EXACT,
+        EVERY,
+        differentiable=False,
+        layouts=False,
+    ),
+    Case(
+        ops.copy_,
+        each(large_numbers=call(wide(61), wide(61))),
+        _written,
+        EXACT,
+        EVERY,
+        differentiable=False,
+        layouts=False,
+    ),
+    Case(
+        ops.fill_,
+        each(large=call(reals(259, 257), reals()), large_numbers=call(wide(5), wide())),
+        _written,
+        EXACT,
+        (dtypes.int64, *SINGLE),
+        differentiable=False,
+    ),
+    Case(
+        ops.zero_,
+        each(large=call(reals(259, 257)), deep=call(reals(2, 1, 3, 2, 2))),
+        np.zeros_like,
+        EXACT,
+        SINGLE,
+        differentiable=False,
     ),
 )

@@ -13,17 +13,22 @@ from plugrad_conformance.case import (
     EVERY,
     EXACT,
     INEXACT,
+    INTEGERS,
     NUMBERS,
     ORDERED,
     REAL,
     ROUNDED,
     TRANSCENDENTAL,
+    Case,
+    call,
+    each,
     nonzero,
     positive,
     small,
+    stepped,
     unit,
 )
-from plugrad_conformance.cases.patterns import binary, in_place, ternary, unary
+from plugrad_conformance.cases.patterns import at_ends, at_scale, binary, in_place, ternary, unary
 
 
 def _sign(x):
@@ -41,7 +46,7 @@ def _clamp(x, low, high):
 
 
 def _rounded(function):
-    return lambda x: function(x).astype(x.dtype)
+    return lambda x: x if x.dtype.kind in "iu" else function(x)
 
 
 erf = np.vectorize(math.erf, otypes=[float])
@@ -60,7 +65,7 @@ def _sigmoid_backward(g, out):
     return g * out * (1 - out)
 
 
-CASES = (
+_CASES = (
     # arithmetic
     binary(ops.add, np.add, ROUNDED, EVERY),
     binary(ops.sub, np.subtract, ROUNDED, NUMBERS),
@@ -132,9 +137,9 @@ CASES = (
     in_place(ops.sqrt_, np.sqrt, ROUNDED.wider(2), INEXACT, x=positive),
     in_place(ops.tanh_, np.tanh, TRANSCENDENTAL, INEXACT),
     in_place(ops.sigmoid_, _sigmoid, TRANSCENDENTAL, INEXACT),
-    in_place(ops.clamp_, _clamp, EXACT, REAL, 3),
-    in_place(ops.clamp_min_, np.maximum, EXACT, REAL, 2),
-    in_place(ops.clamp_max_, np.minimum, EXACT, REAL, 2),
+    in_place(ops.clamp_, _clamp, EXACT, REAL, 3, signed_zero=False),
+    in_place(ops.clamp_min_, np.maximum, EXACT, REAL, 2, signed_zero=False),
+    in_place(ops.clamp_max_, np.minimum, EXACT, REAL, 2, signed_zero=False),
     in_place(ops.floor_, np.floor, EXACT, ORDERED),
     in_place(ops.ceil_, np.ceil, EXACT, ORDERED),
     in_place(ops.round_, _rounded(np.rint), EXACT, ORDERED),
@@ -142,4 +147,25 @@ CASES = (
     in_place(ops.square_, np.square, ROUNDED.wider(4), NUMBERS),
     in_place(ops.rsqrt_, lambda x: 1 / np.sqrt(x), TRANSCENDENTAL, INEXACT, x=positive),
     in_place(ops.reciprocal_, lambda x: 1 / x, ROUNDED.wider(4), INEXACT, x=nonzero),
+)
+
+
+def _integer_power(x, y):
+    """A negative power of an integer is 0, but for the bases 1 and -1."""
+    unit = np.where(np.abs(x) == 1, np.where(y % 2 == 0, np.abs(x), x), 0)
+    return np.where(y < 0, unit, np.power(x, np.maximum(y, 0))).astype(x.dtype)
+
+
+CASES = (
+    *_CASES,
+    Case(
+        ops.pow,
+        each(negative_powers=call(stepped(131), stepped(131))),
+        _integer_power,
+        EXACT,
+        INTEGERS,
+        differentiable=False,
+    ),
+    *map(at_ends, _CASES),
+    *[each for case in _CASES if case.dtypes is not COMPLEX for each in at_scale(case)],
 )

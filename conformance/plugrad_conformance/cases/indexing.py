@@ -12,20 +12,26 @@ from plugrad_conformance.case import (
     EVERY,
     EXACT,
     FLOATS,
+    HALVES,
     INEXACT,
     ORDERED,
     REAL,
     REDUCTION,
+    SINGLE,
     Case,
     bools,
     call,
+    close,
     distinct,
     each,
     integers,
     nonzero,
     permutation,
+    positive,
     reals,
+    some_of,
 )
+from plugrad_conformance.cases.patterns import at_ends
 
 
 def _key(indices) -> Any:
@@ -130,12 +136,19 @@ _READ = each(
     from_the_end=call(reals(5), (integers(-5, 0, 4),)),
     number=call(reals(3, 4), (integers(0, 3),)),
     nothing=call(reals(3, 4), (integers(0, 3, 0),)),
+    behind=call(reals(2, 3, 4), (None, integers(0, 3, 5), integers(0, 4, 5))),
+    deep=call(reals(2, 3, 4, 2), (None, integers(-3, 3, 2, 2), None, integers(-2, 2, 2))),
+    one=call(reals(3, 1), (integers(0, 3, 1), integers(0, 1, 1))),
 )
 
 _ADDED = each(
     rows=call(reals(5), (integers(0, 3, 5), integers(0, 4, 5)), shape=(3, 4)),
     second=call(reals(2, 4, 3), (None, integers(0, 5, 4)), shape=(2, 5, 3)),
     apart=call(reals(4, 5), (integers(0, 2, 4), None, integers(0, 3, 4)), shape=(2, 5, 3)),
+    first=call(reals(7, 4), (integers(0, 3, 7),), shape=(3, 4)),
+    from_the_end=call(reals(9), (integers(-5, 0, 9),), shape=(5,)),
+    outer=call(reals(2, 3), (integers(0, 3, 2, 1), integers(0, 4, 3)), shape=(3, 4)),
+    nothing=call(reals(0, 4), (integers(0, 3, 0),), shape=(3, 4)),
 )
 
 
@@ -151,6 +164,11 @@ _WRITTEN = each(
     added=call(reals(3, 4), (integers(0, 3, 6), integers(0, 4, 6)), reals(6), accumulate=True),
     added_rows=call(reals(3, 4), (integers(0, 3, 5),), reals(5, 4), accumulate=True),
     nothing=_put(reals(3, 4), (integers(0, 3, 0),), reals(0, 4)),
+    partly=_put(reals(7, 4), (some_of(7, 4),), reals(4, 4)),
+    from_the_end=_put(reals(7), (some_of(7, 4, -7),), reals(4)),
+    behind=_put(reals(2, 7, 3), (None, some_of(7, 4)), reals(2, 4, 3)),
+    added_number=call(reals(3, 4), (integers(-3, 3, 5), None), reals(), accumulate=True),
+    added_behind=call(reals(2, 3, 4), (None, integers(0, 3, 5)), reals(5, 4), accumulate=True),
 )
 
 
@@ -161,6 +179,9 @@ def _scatter_variants(index, x=reals, source=reals):
         columns=call(x(3, 4), index(4, 3, 2), source(3, 2), dim=1),
         vector=call(x(6), index(6, 6), source(6), dim=0),
         nothing=call(x(3, 4), index(3, 0, 4), source(0, 4), dim=0),
+        inside=call(x(3, 4, 5), index(4, 2, 6, 3), source(2, 6, 3), dim=1),
+        crowded=call(x(2, 3), index(2, 9, 3), source(9, 3), dim=0),
+        one=call(x(3, 1), index(3, 2, 1), source(2, 1), dim=0),
     )
 
 
@@ -173,6 +194,8 @@ _ONCE = each(
     rows=call(reals(1, 4), integers(0, 1, 1, 4), reals(1, 4), dim=0),
     vector=call(reals(6), permutation(6), reals(6), dim=0),
     column=call(reals(3, 4), integers(0, 4, 3, 1), reals(3, 1), dim=1),
+    partly=call(reals(9), some_of(9, 5), reals(5), dim=0),
+    inside=call(reals(4, 3, 2), integers(0, 3, 2, 1, 2), reals(2, 1, 2), dim=1),
     nothing=call(reals(3, 4), integers(0, 3, 0, 4), reals(0, 4), dim=0),
 )
 
@@ -180,12 +203,17 @@ _SLICES_ONCE = each(
     rows=call(reals(3, 4), permutation(3), reals(3, 4), dim=0),
     columns=call(reals(2, 5, 3), permutation(5), reals(2, 5, 3), dim=1),
     nothing=call(reals(3, 4), integers(0, 3, 0), reals(0, 4), dim=0),
+    partly=call(reals(7, 2), some_of(7, 4), reals(4, 2), dim=0),
+    last=call(reals(2, 3, 7), some_of(7, 4), reals(2, 3, 4), dim=2),
 )
 
 _SLICES = each(
     rows=call(reals(3, 4), integers(0, 3, 5), reals(5, 4), dim=0),
     columns=call(reals(2, 5, 3), integers(0, 5, 4), reals(2, 4, 3), dim=1),
     nothing=call(reals(3, 4), integers(0, 3, 0), reals(0, 4), dim=0),
+    crowded=call(reals(2, 3), integers(0, 2, 9), reals(9, 3), dim=0),
+    vector=call(reals(4), integers(0, 4, 9), reals(9), dim=0),
+    last=call(reals(2, 3, 4), integers(0, 4, 5), reals(2, 3, 5), dim=2),
 )
 
 _FILLED = each(
@@ -206,12 +234,31 @@ _ORDER = each(
     down=call(reals(3, 7), dim=1, descending=True, stable=True),
     columns=call(reals(5, 2, 3), dim=0, descending=False, stable=True),
     empty=call(reals(0, 3), dim=0, descending=True, stable=True),
+    column=call(reals(5, 1), dim=1, descending=False, stable=True),
+    single=call(reals(1), dim=0, descending=True, stable=True),
+    middle=call(reals(2, 7, 3), dim=1, descending=True, stable=True),
+    deep=call(reals(2, 3, 1, 5, 2), dim=3, descending=False, stable=True),
 )
+
+_TIES = each(
+    ties=call(close(4, 33), dim=1, descending=False, stable=True),
+    ties_down=call(close(33, 4), dim=0, descending=True, stable=True),
+)
+
+# Sizes at which kernels sort in another way.
+_LONG_ORDER = each(
+    huge=call(reals(70001), dim=0, descending=False, stable=True),
+    wide=call(close(7, 1031), dim=1, descending=True, stable=True),
+    aligned=call(reals(32, 512), dim=1, descending=False, stable=True),
+    tall=call(close(1031, 7), dim=0, descending=False, stable=True),
+)
+
+_SHAPE_DEPENDS = "the shape of the result depends on the elements"
 
 _ADD = _scattered(np.add.at)
 _MULTIPLY = _scattered(np.multiply.at)
 
-CASES = (
+_CASES = (
     Case(ops.index, _READ, _index, EXACT, EVERY),
     Case(ops.index_backward, _ADDED, _index_backward, REDUCTION, EVERY),
     # Of several values for one place any may win: the positions are all different.
@@ -223,6 +270,9 @@ CASES = (
             columns=call(reals(3, 4), integers(0, 4, 3, 6), dim=1),
             inside=call(reals(3, 4, 2), integers(0, 4, 2, 5, 1), dim=1),
             nothing=call(reals(3, 4), integers(0, 3, 0, 4), dim=0),
+            vector=call(reals(5), integers(0, 5, 9), dim=0),
+            last=call(reals(2, 3, 5), integers(0, 5, 1, 3, 4), dim=2),
+            one=call(reals(3, 1), integers(0, 1, 3, 1), dim=1),
         ),
         lambda x, index, dim: x[_at(index, dim)],
         EXACT,
@@ -243,6 +293,9 @@ CASES = (
             rows=call(reals(3, 4), integers(0, 3, 5), dim=0),
             columns=call(reals(2, 5, 3), integers(0, 5, 4), dim=1),
             nothing=call(reals(3, 4), integers(0, 3, 0), dim=0),
+            vector=call(reals(4), integers(0, 4, 9), dim=0),
+            last=call(reals(2, 3, 4), integers(0, 4, 5), dim=2),
+            one=call(reals(3, 1), integers(0, 1, 2), dim=1),
         ),
         lambda x, index, dim: np.take(x, index, dim),
         EXACT,
@@ -288,6 +341,9 @@ CASES = (
             rows=call(reals(4, 3), integers(0, 5, 4), count=5, padding_idx=None),
             batches=call(reals(2, 4, 3), integers(0, 3, 2, 4), count=3, padding_idx=1),
             nothing=call(reals(0, 3), integers(0, 5, 0), count=5, padding_idx=None),
+            first_padded=call(reals(9, 3), integers(0, 3, 9), count=3, padding_idx=0),
+            crowded=call(reals(33, 2), integers(0, 2, 33), count=4, padding_idx=None),
+            numbers=call(reals(9), integers(0, 3, 9), count=4, padding_idx=None),
         ),
         _embedding_backward,
         REDUCTION,
@@ -299,11 +355,16 @@ CASES = (
             rows=call(reals(3, 4)),
             scalar=call(nonzero()),
             empty=call(reals(0, 3)),
+            ties=call(close(5, 7)),
+            none=call(close(0)),
+            line=call(close(131)),
+            cube=call(close(2, 3, 4)),
         ),
         _nonzero,
         EXACT,
         EVERY,
         differentiable=False,
+        unmapped=_SHAPE_DEPENDS,
     ),
     Case(
         ops.masked_select,
@@ -311,13 +372,16 @@ CASES = (
             rows=call(reals(3, 4), bools(3, 4)),
             slices=call(reals(5, 2, 3), bools(5)),
             empty=call(reals(0, 3), bools(0, 3)),
+            line=call(reals(131), bools(131)),
+            cube=call(reals(2, 3, 4), bools(2, 3)),
         ),
         lambda x, mask: x[mask],
         EXACT,
         EVERY,
+        unmapped=_SHAPE_DEPENDS,
     ),
     Case(ops.masked_fill, _MASKED, _masked_fill, EXACT, EVERY),
-    Case(ops.sort, _ORDER, _sort, EXACT, REAL),
+    Case(ops.sort, _ORDER, _sort, EXACT, REAL, special=True),
     Case(
         ops.topk,
         each(
@@ -325,6 +389,9 @@ CASES = (
             smallest=call(distinct(3, 7), k=2, dim=1, largest=False),
             columns=call(distinct(5, 2), k=5, dim=0, largest=True),
             none=call(distinct(3, 4), k=0, dim=1, largest=True),
+            one=call(distinct(3, 7), k=1, dim=1, largest=True),
+            middle=call(distinct(2, 7, 3), k=4, dim=1, largest=False),
+            all=call(distinct(7), k=7, dim=0, largest=False),
         ),
         _topk,
         EXACT,
@@ -338,6 +405,7 @@ CASES = (
         EXACT,
         REAL,
         differentiable=False,
+        special=True,
     ),
     # in place
     Case(ops.index_put_, _WRITTEN, _index_put, REDUCTION, EVERY),
@@ -354,4 +422,200 @@ CASES = (
     Case(ops.index_copy_, _SLICES_ONCE, _into_slices(_set), EXACT, EVERY),
     Case(ops.index_fill_, _FILLED, _index_fill, EXACT, EVERY),
     Case(ops.masked_fill_, _MASKED, _masked_fill, EXACT, EVERY),
+)
+
+
+def _padded_rows(weight, index, padding_idx):
+    return weight[index]
+
+
+CASES = (
+    *_CASES,
+    *[at_ends(case) for case in _CASES if case.tolerance is EXACT and not case.opaque],
+    Case(ops.sort, _TIES, _sort, EXACT, REAL, differentiable=False),
+    Case(ops.sort, _LONG_ORDER, _sort, EXACT, SINGLE, differentiable=False),
+    Case(
+        ops.argsort,
+        _TIES,
+        lambda x, dim, descending, stable: _sorted_positions(x, dim, descending),
+        EXACT,
+        REAL,
+        differentiable=False,
+    ),
+    Case(
+        ops.argsort,
+        _LONG_ORDER,
+        lambda x, dim, descending, stable: _sorted_positions(x, dim, descending),
+        EXACT,
+        SINGLE,
+        differentiable=False,
+    ),
+    Case(
+        ops.topk,
+        each(
+            huge=call(distinct(70001), k=9, dim=0, largest=True),
+            wide=call(distinct(7, 1031), k=33, dim=1, largest=False),
+            aligned=call(distinct(32, 512), k=16, dim=1, largest=True),
+            tall=call(distinct(1031, 7), k=600, dim=0, largest=True),
+            deep=call(distinct(2, 3, 1, 5, 2), k=2, dim=3, largest=True),
+        ),
+        _topk,
+        EXACT,
+        SINGLE,
+        differentiable=False,
+        expands=False,  # which of equal elements are taken is not said
+    ),
+    Case(
+        ops.index,
+        each(
+            large=call(reals(259, 257), (integers(-259, 259, 301),)),
+            many=call(reals(31, 37), (integers(0, 31, 70001), integers(-37, 37, 70001))),
+            large_columns=call(reals(37, 259), (None, integers(0, 259, 301))),
+        ),
+        _index,
+        EXACT,
+        SINGLE,
+        differentiable=False,
+    ),
+    Case(
+        ops.index_put,
+        each(
+            large=_put(reals(259, 257), (some_of(259, 131),), reals(131, 257)),
+            crowded=call(
+                reals(7, 5),
+                (integers(0, 7, 4099), integers(0, 5, 4099)),
+                reals(4099),
+                accumulate=True,
+            ),
+        ),
+        _index_put,
+        REDUCTION,
+        SINGLE,
+        differentiable=False,
+        expands=False,
+    ),
+    Case(
+        ops.gather,
+        each(
+            large=call(reals(259, 257), integers(0, 259, 131, 257), dim=0),
+            large_columns=call(reals(37, 1031), integers(0, 1031, 37, 2053), dim=1),
+        ),
+        lambda x, index, dim: x[_at(index, dim)],
+        EXACT,
+        SINGLE,
+        differentiable=False,
+    ),
+    Case(
+        ops.scatter,
+        each(
+            large=call(reals(70001), permutation(70001), reals(70001), dim=0),
+            row=call(reals(131, 513), integers(0, 131, 1, 513), reals(1, 513), dim=0),
+        ),
+        _scattered(_set),
+        EXACT,
+        SINGLE,
+        differentiable=False,
+        expands=False,
+    ),
+    *[
+        Case(function, variants, reference, REDUCTION, SINGLE, differentiable=False, expands=False)
+        for function, variants, reference in (
+            (
+                ops.scatter_add,
+                each(
+                    large=call(reals(7, 257), integers(0, 7, 259, 257), reals(259, 257), dim=0),
+                    large_columns=call(
+                        reals(37, 5), integers(0, 5, 37, 131), reals(37, 131), dim=1
+                    ),
+                ),
+                _ADD,
+            ),
+            (
+                ops.index_add,
+                each(
+                    large=call(reals(7, 257), integers(0, 7, 301), reals(301, 257), dim=0),
+                    large_columns=call(reals(37, 5), integers(0, 5, 131), reals(37, 131), dim=1),
+                ),
+                _into_slices(np.add.at),
+            ),
+            (
+                ops.embedding_backward,
+                each(
+                    large=call(reals(1031, 67), integers(0, 31, 1031), count=31, padding_idx=3),
+                    many=call(
+                        reals(64, 33, 5), integers(0, 400, 64, 33), count=400, padding_idx=None
+                    ),
+                ),
+                _embedding_backward,
+            ),
+        )
+    ],
+    *[
+        Case(function, variants, reference, EXACT, SINGLE, differentiable=False)
+        for function, variants, reference in (
+            (
+                ops.index_select,
+                each(
+                    large=call(reals(259, 257), integers(0, 259, 301), dim=0),
+                    large_columns=call(reals(37, 259), integers(0, 259, 601), dim=1),
+                ),
+                lambda x, index, dim: np.take(x, index, dim),
+            ),
+            (
+                ops.embedding,
+                each(
+                    large=call(reals(400, 67), integers(0, 400, 33, 31), padding_idx=3),
+                ),
+                _padded_rows,
+            ),
+            (ops.nonzero, each(large=call(close(259, 257))), _nonzero),
+            (
+                ops.masked_select,
+                each(large=call(reals(259, 257), bools(259, 257))),
+                lambda x, mask: x[mask],
+            ),
+            (
+                ops.masked_fill,
+                each(large=call(reals(259, 257), bools(259, 257), reals())),
+                _masked_fill,
+            ),
+        )
+    ],
+    # More terms of one sign than a sum in half precision can count.
+    *[
+        Case(function, variants, reference, REDUCTION, HALVES, differentiable=False)
+        for function, variants, reference in (
+            (
+                ops.index_put,
+                each(
+                    crowded=call(
+                        positive(3), (integers(0, 3, 4099),), positive(4099), accumulate=True
+                    )
+                ),
+                _index_put,
+            ),
+            (
+                ops.index_backward,
+                each(crowded=call(positive(4099), (integers(0, 3, 4099),), shape=(3,))),
+                _index_backward,
+            ),
+            (
+                ops.scatter_add,
+                each(
+                    long=call(positive(3), integers(0, 3, 4099), positive(4099), dim=0),
+                ),
+                _ADD,
+            ),
+            (
+                ops.index_add,
+                each(long=call(positive(3, 2), integers(0, 3, 4099), positive(4099, 2), dim=0)),
+                _into_slices(np.add.at),
+            ),
+            (
+                ops.embedding_backward,
+                each(long=call(positive(4099, 2), integers(0, 3, 4099), count=3, padding_idx=None)),
+                _embedding_backward,
+            ),
+        )
+    ],
 )

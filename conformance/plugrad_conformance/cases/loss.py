@@ -5,7 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from plugrad.ops import loss as ops
-from plugrad_conformance.case import COMPOSED, FLOATS, Case, call, integers, positive, reals
+from plugrad_conformance.case import (
+    COMPOSED,
+    EXACT,
+    FLOATS,
+    HALVES,
+    SINGLE,
+    Case,
+    call,
+    each,
+    holed,
+    integers,
+    positive,
+    reals,
+    steep,
+)
 
 IGNORED = -100
 
@@ -80,6 +94,22 @@ _SHAPES = {
     "ignoring": ((7, 3), True, 1, "mean"),
     "images": ((2, 3, 4, 2), True, 0, "mean"),
     "vector": ((4,), False, IGNORED, "mean"),
+    "ignoring_plain": ((7, 3), False, 0, "mean"),
+    "ignoring_apart": ((7, 3), True, 0, "none"),
+    "ignoring_sum": ((2, 3, 4), False, 1, "sum"),
+    "images_apart": ((2, 3, 4, 2), False, IGNORED, "none"),
+    "empty": ((0, 3), False, IGNORED, "sum"),
+    "empty_apart": ((0, 3), True, IGNORED, "none"),
+    "vector_weighted": ((4,), True, IGNORED, "none"),
+}
+_LARGE = {
+    "many": ((4099, 17), True, 3, "mean"),
+    "classes": ((7, 1031), False, IGNORED, "sum"),
+    "huge": ((259, 257), True, IGNORED, "none"),
+    "pixels": ((3, 5, 37, 41), True, 0, "mean"),
+    "aligned": ((256, 64), False, IGNORED, "mean"),
+    "one_class": ((5, 1), False, IGNORED, "mean"),
+    "one": ((1, 7), True, IGNORED, "mean"),
 }
 
 
@@ -118,8 +148,8 @@ def _of_cotangents_and_scores(shape, weighted, ignore_index, reduction):
     return call(_cotangent(shape, reduction), reals(*shape), target, weight, **params)
 
 
-def _every(make):
-    return {name: make(*shapes) for name, shapes in _SHAPES.items()}
+def _every(make, shapes=_SHAPES):
+    return {name: make(*each) for name, each in shapes.items()}
 
 
 CASES = (
@@ -163,9 +193,113 @@ CASES = (
             "apart": call(reals(3, 4), reals(3, 4), reduction="none"),
             "stretched": call(reals(3, 4), reals(4), reduction="mean"),
             "scalars": call(reals(), reals(), reduction="mean"),
+            "outer": call(reals(3, 1), reals(1, 4), reduction="sum"),
+            "outer_apart": call(reals(3, 1), reals(1, 4), reduction="none"),
         },
         _squares,
         COMPOSED.wider(4),
         FLOATS,
+    ),
+    *[
+        Case(
+            function,
+            _every(make, _LARGE),
+            reference,
+            COMPOSED.wider(room),
+            SINGLE,
+            differentiable=False,
+            layouts=False,
+        )
+        for function, make, reference, room in (
+            (ops.nll_loss, _of_classes, _nll, 2),
+            (ops.nll_loss_backward, _of_cotangents, _nll_backward, 2),
+            (ops.cross_entropy, _of_classes, _cross_entropy, 2),
+            (ops.cross_entropy_backward, _of_cotangents_and_scores, _cross_entropy_backward, 4),
+        )
+    ],
+    # Scores whose exponentials overflow.
+    Case(
+        ops.cross_entropy,
+        each(
+            steep=call(
+                steep(7, 5), integers(0, 5, 7), None, ignore_index=IGNORED, reduction="none"
+            ),
+            steep_images=call(
+                steep(2, 5, 3), integers(0, 5, 2, 3), positive(5), ignore_index=1, reduction="mean"
+            ),
+        ),
+        _cross_entropy,
+        COMPOSED.wider(2),
+        FLOATS,
+        differentiable=False,
+    ),
+    Case(
+        ops.cross_entropy_backward,
+        each(
+            steep=call(
+                reals(7),
+                steep(7, 5),
+                integers(0, 5, 7),
+                None,
+                ignore_index=IGNORED,
+                reduction="none",
+            )
+        ),
+        _cross_entropy_backward,
+        COMPOSED.wider(4),
+        FLOATS,
+        differentiable=False,
+    ),
+    # What is ignored counts as 0, whatever its scores.
+    Case(
+        ops.cross_entropy,
+        each(
+            ignored_holes=call(
+                holed(7, 5), integers(1, 2, 7), None, ignore_index=1, reduction="none"
+            ),
+            ignored_holes_weighted=call(
+                holed(7, 5), integers(1, 2, 7), positive(5), ignore_index=1, reduction="sum"
+            ),
+        ),
+        lambda x, target, weight, ignore_index, reduction: np.zeros(
+            target.shape if reduction == "none" else ()
+        ),
+        EXACT,
+        FLOATS,
+        differentiable=False,
+        signed_zero=False,
+        layouts=False,
+    ),
+    # More terms than a sum in half precision can count.
+    *[
+        Case(
+            function,
+            each(half_long=made),
+            reference,
+            COMPOSED.wider(2),
+            HALVES,
+            differentiable=False,
+            layouts=False,
+        )
+        for function, made, reference in (
+            (
+                ops.cross_entropy,
+                _of_classes((4099, 3), False, IGNORED, "mean"),
+                _cross_entropy,
+            ),
+            (ops.mse_loss, call(positive(4099), reals(4099), reduction="mean"), _squares),
+        )
+    ],
+    Case(
+        ops.mse_loss,
+        each(
+            huge=call(reals(70001), reals(70001), reduction="mean"),
+            huge_apart=call(reals(259, 257), reals(259, 257), reduction="none"),
+            huge_sum=call(reals(259, 257), reals(257), reduction="sum"),
+        ),
+        _squares,
+        COMPOSED.wider(4),
+        SINGLE,
+        differentiable=False,
     ),
 )

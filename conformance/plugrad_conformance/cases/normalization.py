@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from plugrad.ops import normalization as ops
-from plugrad_conformance.case import COMPOSED, FLOATS, Case, call, each, positive, reals
+from plugrad_conformance.case import (
+    COMPOSED,
+    FLOATS,
+    HALVES,
+    SINGLE,
+    Case,
+    call,
+    each,
+    positive,
+    reals,
+    shifted,
+)
 
 EPS = 0.01
 
@@ -76,15 +87,15 @@ def _batch_norm_inference(x, mean, var, weight, bias, eps):
     return _affine(normal, _channels(weight, x), _channels(bias, x))
 
 
-def _rows(shape, axes, weight=True, bias=True):
+def _rows(shape, axes, weight=True, bias=True, of=reals):
     inner = shape[len(shape) - axes :]
-    return (reals(*shape), reals(*inner) if weight else None, reals(*inner) if bias else None)
+    return (of(*shape), reals(*inner) if weight else None, reals(*inner) if bias else None)
 
 
-def _images(shape, weight=True, bias=True):
+def _images(shape, weight=True, bias=True, of=reals):
     channels = shape[1]
     return (
-        reals(*shape),
+        of(*shape),
         reals(channels) if weight else None,
         reals(channels) if bias else None,
     )
@@ -103,10 +114,30 @@ CASES = (
             vector=call(*_rows((9,), 1), axes=1, eps=0.1),
             large=call(*_rows((70, 130), 1), axes=1, eps=EPS),
             empty=call(*_rows((0, 4), 1), axes=1, eps=EPS),
+            unweighted=call(reals(3, 8), None, reals(8), axes=1, eps=EPS),
         ),
         _layer_norm,
         COMPOSED.wider(4),
         FLOATS,
+    ),
+    Case(
+        ops.layer_norm,
+        each(
+            plain_deep=call(*_rows((2, 3, 4), 2, weight=False, bias=False), axes=2, eps=EPS),
+            shifted=call(*_rows((3, 8), 1, of=shifted), axes=1, eps=0.5),
+            wide=call(*_rows((7, 1031), 1), axes=1, eps=EPS),
+            aligned=call(*_rows((32, 256), 1), axes=1, eps=EPS),
+            many=call(*_rows((4099, 17), 1), axes=1, eps=EPS),
+            deep=call(*_rows((2, 3, 1, 4, 5), 2), axes=2, eps=EPS),
+            three_axes=call(*_rows((2, 3, 4, 5), 3), axes=3, eps=2.0),
+            one=call(*_rows((5, 1), 1), axes=1, eps=EPS),
+            all=call(*_rows((3, 4), 2), axes=2, eps=EPS),
+            first=call(*_rows((1, 9), 1), axes=1, eps=EPS),
+        ),
+        _layer_norm,
+        COMPOSED.wider(4),
+        SINGLE,
+        differentiable=False,
     ),
     Case(
         ops.layer_norm_backward,
@@ -115,10 +146,29 @@ CASES = (
             plain=call(reals(3, 8), reals(3, 8), None, axes=1, eps=EPS),
             two_axes=call(reals(2, 3, 4), *_rows((2, 3, 4), 2)[:2], axes=2, eps=EPS),
             large=call(reals(70, 30), *_rows((70, 30), 1)[:2], axes=1, eps=EPS),
+            vector=call(reals(9), *_rows((9,), 1)[:2], axes=1, eps=0.1),
+            empty=call(reals(0, 4), *_rows((0, 4), 1)[:2], axes=1, eps=EPS),
         ),
         _layer_norm_backward,
         COMPOSED.wider(16),
         FLOATS,
+    ),
+    Case(
+        ops.layer_norm_backward,
+        each(
+            shifted=call(reals(3, 8), *_rows((3, 8), 1, of=shifted)[:2], axes=1, eps=0.5),
+            wide=call(reals(7, 1031), *_rows((7, 1031), 1)[:2], axes=1, eps=EPS),
+            aligned=call(reals(32, 256), *_rows((32, 256), 1)[:2], axes=1, eps=EPS),
+            many=call(reals(4099, 17), *_rows((4099, 17), 1)[:2], axes=1, eps=EPS),
+            deep=call(reals(2, 3, 1, 4, 5), *_rows((2, 3, 1, 4, 5), 2)[:2], axes=2, eps=EPS),
+            plain_deep=call(reals(2, 3, 4), reals(2, 3, 4), None, axes=2, eps=2.0),
+            one=call(reals(5, 1), *_rows((5, 1), 1)[:2], axes=1, eps=EPS),
+        ),
+        _layer_norm_backward,
+        COMPOSED.wider(16),
+        SINGLE,
+        differentiable=False,
+        expands=False,
     ),
     Case(
         ops.batch_norm,
@@ -126,10 +176,29 @@ CASES = (
         | each(
             plain=call(*_images((4, 3, 2, 2), weight=False, bias=False), eps=EPS),
             unbiased=call(*_images((4, 3), bias=False), eps=0.1),
+            unweighted=call(*_images((4, 3, 5), weight=False), eps=0.1),
         ),
         _batch_norm,
         COMPOSED.wider(4),
         FLOATS,
+    ),
+    Case(
+        ops.batch_norm,
+        each(
+            shifted=call(*_images((5, 3, 4), of=shifted), eps=0.5),
+            many=call(*_images((4099, 5)), eps=EPS),
+            channels=call(*_images((5, 131, 7, 3)), eps=EPS),
+            aligned=call(*_images((16, 32, 8, 8)), eps=EPS),
+            huge=call(*_images((3, 2, 113, 117)), eps=EPS),
+            volume=call(*_images((2, 3, 4, 2, 3)), eps=EPS),
+            one_channel=call(*_images((5, 1, 4)), eps=EPS),
+            one_image=call(*_images((1, 3, 4, 5)), eps=2.0),
+        ),
+        _batch_norm,
+        COMPOSED.wider(4),
+        SINGLE,
+        differentiable=False,
+        expands=False,
     ),
     Case(
         ops.batch_norm_backward,
@@ -138,6 +207,25 @@ CASES = (
         _batch_norm_backward,
         COMPOSED.wider(32),
         FLOATS,
+    ),
+    Case(
+        ops.batch_norm_backward,
+        {
+            name: call(reals(*shape), *_images(shape)[:2], eps=eps)
+            for name, shape, eps in (
+                ("many", (4099, 5), EPS),
+                ("channels", (5, 131, 7, 3), EPS),
+                ("aligned", (16, 32, 8, 8), EPS),
+                ("volume", (2, 3, 4, 2, 3), 0.5),
+                ("one_channel", (5, 1, 4), EPS),
+                ("one_image", (1, 3, 4, 5), 2.0),
+            )
+        },
+        _batch_norm_backward,
+        COMPOSED.wider(32),
+        SINGLE,
+        differentiable=False,
+        expands=False,
     ),
     Case(
         ops.batch_norm_inference,
@@ -151,4 +239,58 @@ CASES = (
         COMPOSED.wider(4),
         FLOATS,
     ),
+    Case(
+        ops.batch_norm_inference,
+        each(
+            large=call(
+                reals(5, 131, 7, 17), reals(131), positive(131), reals(131), reals(131), eps=0.5
+            ),
+            unbiased=call(reals(5, 3), reals(3), positive(3), reals(3), None, eps=2.0),
+            unweighted=call(reals(5, 3, 2), reals(3), positive(3), None, reals(3), eps=EPS),
+            volume=call(reals(2, 3, 4, 2, 3), reals(3), positive(3), reals(3), reals(3), eps=EPS),
+            one_channel=call(reals(5, 1, 4), reals(1), positive(1), reals(1), reals(1), eps=EPS),
+        ),
+        _batch_norm_inference,
+        COMPOSED.wider(4),
+        SINGLE,
+        differentiable=False,
+    ),
+    # More terms of one sign than a sum in half precision can count.
+    *[
+        Case(
+            function,
+            each(half_long=made),
+            reference,
+            tolerance,
+            HALVES,
+            differentiable=False,
+            layouts=False,
+        )
+        for function, made, reference, tolerance in (
+            (
+                ops.layer_norm,
+                call(*_rows((2, 4099), 1, of=positive), axes=1, eps=EPS),
+                _layer_norm,
+                COMPOSED.wider(4),
+            ),
+            (
+                ops.batch_norm,
+                call(*_images((4099, 2), of=positive), eps=EPS),
+                _batch_norm,
+                COMPOSED.wider(4),
+            ),
+            (
+                ops.layer_norm_backward,
+                call(positive(4099, 3), *_rows((4099, 3), 1)[:2], axes=1, eps=EPS),
+                _layer_norm_backward,
+                COMPOSED.wider(16),
+            ),
+            (
+                ops.batch_norm_backward,
+                call(positive(4099, 2), *_images((4099, 2))[:2], eps=EPS),
+                _batch_norm_backward,
+                COMPOSED.wider(32),
+            ),
+        )
+    ],
 )

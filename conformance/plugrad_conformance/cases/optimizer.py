@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from plugrad.ops import optimizer as ops
-from plugrad_conformance.case import COMPOSED, FLOATS, Case, call, each, positive, reals
+from plugrad_conformance.case import COMPOSED, FLOATS, SINGLE, Case, call, each, positive, reals
 
 
 def _penalised(p, g, weight_decay, maximize):
@@ -63,7 +63,12 @@ def _group(make=reals):
     return make(3, 4), make(5), make()
 
 
-def _sgd_call(momenta=True, **changes):
+def _large_group(make=reals):
+    """Tensors longer than a block of a kernel, and an empty one."""
+    return make(259, 257), make(70001), make(0), make(1)
+
+
+def _sgd_call(momenta=True, group=_group, **changes):
     params = {
         "lr": 0.1,
         "momentum": 0.9 if momenta else 0.0,
@@ -72,10 +77,10 @@ def _sgd_call(momenta=True, **changes):
         "nesterov": False,
         "maximize": False,
     }
-    return call(_group(), _group(), _group() if momenta else None, **(params | changes))
+    return call(group(), group(), group() if momenta else None, **(params | changes))
 
 
-def _adam_call(maxima=False, **changes):
+def _adam_call(maxima=False, group=_group, **changes):
     params = {
         "steps": (1, 2, 3),
         "lr": 0.01,
@@ -86,8 +91,8 @@ def _adam_call(maxima=False, **changes):
         "decoupled": False,
         "maximize": False,
     }
-    largest = _group(positive) if maxima else None
-    return call(_group(), _group(), _group(), _group(positive), largest, **(params | changes))
+    largest = group(positive) if maxima else None
+    return call(group(), group(), group(), group(positive), largest, **(params | changes))
 
 
 CASES = (
@@ -99,6 +104,9 @@ CASES = (
             decayed=_sgd_call(weight_decay=0.2, dampening=0.5),
             nesterov=_sgd_call(nesterov=True),
             maximized=_sgd_call(momenta=False, maximize=True, weight_decay=0.1),
+            dampened_nesterov=_sgd_call(nesterov=True, dampening=0.3, momentum=0.7, lr=0.3),
+            maximized_momenta=_sgd_call(maximize=True, momentum=0.5, weight_decay=0.1),
+            still=_sgd_call(momentum=0.0, lr=1.0),
         ),
         _sgd,
         COMPOSED,
@@ -113,10 +121,47 @@ CASES = (
             decoupled=_adam_call(weight_decay=0.2, decoupled=True),
             largest=_adam_call(maxima=True),
             maximized=_adam_call(maximize=True),
+            late=_adam_call(steps=(100, 7, 1), lr=0.3, beta1=0.5, beta2=0.7, eps=0.1),
+            maximized_decayed=_adam_call(maximize=True, weight_decay=0.3),
+            maximized_decoupled=_adam_call(
+                maxima=True, maximize=True, weight_decay=0.3, decoupled=True
+            ),
         ),
         _adam,
         COMPOSED,
         FLOATS,
         differentiable=False,
+    ),
+    Case(
+        ops.sgd_step,
+        each(
+            large=_sgd_call(group=_large_group, weight_decay=0.2, dampening=0.5),
+            large_plain=_sgd_call(group=_large_group, momenta=False),
+            large_nesterov=_sgd_call(group=_large_group, nesterov=True, maximize=True),
+        ),
+        _sgd,
+        COMPOSED,
+        SINGLE,
+        differentiable=False,
+        layouts=False,
+    ),
+    Case(
+        ops.adam_step,
+        each(
+            large=_adam_call(group=_large_group, weight_decay=0.2, steps=(1, 2, 3, 4)),
+            large_decoupled=_adam_call(
+                group=_large_group,
+                maxima=True,
+                weight_decay=0.2,
+                decoupled=True,
+                maximize=True,
+                steps=(1, 2, 3, 4),
+            ),
+        ),
+        _adam,
+        COMPOSED,
+        SINGLE,
+        differentiable=False,
+        layouts=False,
     ),
 )

@@ -1,12 +1,16 @@
-"""Variants that operators of one kind share: shapes, broadcasting, nothing, one number."""
+"""Variants that operators of one kind share: shapes, broadcasting, nothing, one number, and for
+one dtype the sizes at which kernels change their ways.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from plugrad import dtypes as known
 from plugrad.dtypes import DType
-from plugrad_conformance.case import Case, Tolerance, call, each, reals
+from plugrad_conformance.case import Call, Case, Tolerance, call, each, reals, stepped, wide
 
 Recipe = Callable[..., Any]
 
@@ -102,6 +106,52 @@ def in_place(
     return Case(function, variants, reference, tolerance, dtypes, **more)
 
 
+def at_ends(case: Case) -> Case:
+    """A case again, with numbers from end to end of their dtype's range instead of small ones.
+
+    Derivatives by differences make no sense of such numbers.
+    """
+    name, made = next(iter(case.variants.items()))
+    domains = (reals().domain, stepped().domain)
+
+    def widened(recipe: Any) -> Any:
+        if type(recipe) is tuple:
+            return tuple([widened(each) for each in recipe])
+        return wide(*recipe.shape) if recipe is not None and recipe.domain in domains else recipe
+
+    variants = {f"{name}_wide": Call(tuple(map(widened, made.tensors)), made.params)}
+    return replace(case, variants=variants, special=False, differentiable=False, layouts=False)
+
+
+def at_scale(case: Case) -> tuple[Case, Case]:
+    """An elementwise case again, in one dtype: more elements than the thresholds at which kernels
+    start threads or cut blocks, an odd number of them and a power of two, and many axes, some of
+    size 1. The second of the two cases has only one order in memory.
+    """
+    first = next(iter(case.variants.values()))
+
+    def shaped(shape: tuple[int, ...], *others: tuple[int, ...]) -> Call:
+        count = len(first.tensors)
+        shapes = [shape, *others, *[(others or (shape,))[-1]] * count][:count]
+        pairs = zip(first.tensors, shapes, strict=True)
+        return Call(tuple([replace(recipe, shape=size) for recipe, size in pairs]), first.params)
+
+    ordered = each(grid=shaped((7, 37, 1, 257)), deep=shaped((1, 2, 3, 2, 2, 1)))
+    others = each(huge=shaped((70001,)), aligned=shaped((32, 64, 32)))
+    if len(first.tensors) > 1:
+        ordered["deep"] = shaped((2, 3, 2, 2, 5), (3, 1, 2, 1))
+        others |= each(
+            huge_stretched=shaped((259, 257), (257,)),
+            huge_column=shaped((259, 257), (259, 1)),
+            huge_number=shaped((70001,), ()),
+        )
+        if not case.operator.writes:
+            others["huge_number_first"] = shaped((), (70001,))
+    single = known.float32 if known.float32 in case.dtypes else known.int32
+    narrow = replace(case, dtypes=(single,), special=False, differentiable=False)
+    return replace(narrow, variants=ordered), replace(narrow, variants=others, layouts=False)
+
+
 def over_axes(
     function: Any,
     reference: Callable[..., Any],
@@ -123,8 +173,37 @@ def over_axes(
         scalar=call(x(), dim=(), keepdim=False),
         single=call(x(1), dim=(0,), keepdim=False),
         long=call(x(long), dim=(0,), keepdim=False),
+        # many results, each of few elements: a compiled backend takes another path there
+        short=call(x(160, 5), dim=(1,), keepdim=False),
         rest=call(x(3, 0), dim=(0,), keepdim=False),
+        thin=call(x(3, 1, 4), dim=(1,), keepdim=False),
     )
     if empty:
         variants["nothing"] = call(x(0, 3), dim=(0,), keepdim=True)
     return Case(function, variants, reference, tolerance, dtypes, **more)
+
+
+def over_long_axes(case: Case, x: Recipe = reals) -> Case:
+    """A reduction again, in one dtype: long axes before, behind and between others, many axes."""
+    variants = each(
+        tall=call(x(1031, 7), dim=(0,), keepdim=False),
+        wide=call(x(7, 1031), dim=(1,), keepdim=False),
+        grid=call(x(259, 257), dim=(0,), keepdim=True),
+        grid_rows=call(x(259, 257), dim=(1,), keepdim=False),
+        grid_all=call(x(259, 257), dim=(0, 1), keepdim=False),
+        long_middle=call(x(3, 1031, 5), dim=(1,), keepdim=False),
+        huge=call(x(70001), dim=(0,), keepdim=False),
+        narrow=call(x(30001, 3), dim=(1,), keepdim=False),
+        deep=call(x(2, 3, 1, 4, 2), dim=(1, 3), keepdim=True),
+        deep_first=call(x(3, 2, 2, 5), dim=(0,), keepdim=False),
+        deep_last=call(x(3, 2, 2, 5), dim=(2, 3), keepdim=False),
+        column=call(x(5, 1), dim=(1,), keepdim=False),
+        row=call(x(1, 5), dim=(0,), keepdim=False),
+        aligned=call(x(64, 1024), dim=(1,), keepdim=False),
+        aligned_columns=call(x(1024, 64), dim=(0,), keepdim=False),
+        square=call(x(5, 5), dim=(0,), keepdim=False),
+        cube=call(x(3, 3, 3), dim=(1,), keepdim=False),
+        cube_pair=call(x(3, 3, 3), dim=(0, 2), keepdim=False),
+    )
+    single = (known.float32,)
+    return replace(case, variants=variants, dtypes=single, special=False, differentiable=False)

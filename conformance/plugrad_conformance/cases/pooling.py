@@ -10,14 +10,20 @@ from plugrad.ops import pooling as ops
 from plugrad_conformance.case import (
     EXACT,
     FLOATS,
+    HALVES,
     INEXACT,
     ORDERED,
     REDUCTION,
+    SINGLE,
     Case,
     call,
+    close,
     each,
+    holed,
     integers,
+    positive,
     reals,
+    wide,
 )
 
 
@@ -116,9 +122,9 @@ def _avg_pool_backward(g, input_size, *params):
     return out
 
 
-def _largest(x, kernel, stride, padding, dilation, ceil_mode=False):
+def _largest(x, kernel, stride, padding, dilation, ceil_mode=False, of=reals):
     return call(
-        reals(*x),
+        of(*x),
         kernel=kernel,
         stride=stride,
         padding=padding,
@@ -137,12 +143,24 @@ _AVERAGES = {
     "divided": ((1, 2, 4, 4), (2, 2), (2, 2), (0, 0), False, True, 3),
     "line": ((2, 3, 7), (3,), (2,), (1,), False, True, None),
     "cube": ((1, 2, 4, 4, 3), (2, 2, 3), (2, 1, 1), (0, 0, 1), False, True, None),
+    "line_inside": ((2, 3, 8), (3,), (2,), (1,), True, False, None),
+    "cube_inside": ((1, 2, 4, 5, 3), (2, 3, 3), (2, 2, 1), (1, 0, 1), True, False, None),
+}
+_LARGE_AVERAGES = {
+    "large": ((3, 5, 37, 41), (3, 2), (2, 2), (1, 1), False, False, None),
+    "many_channels": ((5, 67, 9, 7), (2, 3), (1, 2), (0, 1), True, True, None),
+    "aligned": ((32, 8, 8, 16), (2, 2), (2, 2), (0, 0), False, True, None),
+    "long_line": ((2, 3, 4099), (5,), (2,), (2,), False, True, None),
+    "whole": ((2, 3, 9, 11), (9, 11), (9, 11), (0, 0), False, True, None),
+    "one": ((1, 1, 3, 4), (1, 1), (1, 1), (0, 0), False, True, None),
+    "apart": ((2, 3, 11, 10), (2, 2), (3, 4), (0, 1), False, True, 5),
+    "empty": ((0, 2, 4, 5), (2, 2), (2, 2), (0, 0), False, True, None),
 }
 _NAMES = ("kernel", "stride", "padding", "ceil_mode", "count_include_pad", "divisor")
 
 
-def _means(x, *params):
-    return call(reals(*x), **dict(zip(_NAMES, params, strict=True)))
+def _means(x, *params, of=reals):
+    return call(of(*x), **dict(zip(_NAMES, params, strict=True)))
 
 
 def _means_backward(x, kernel, stride, padding, ceil_mode, *rest):
@@ -168,14 +186,100 @@ CASES = (
         ORDERED,
     ),
     Case(
+        ops.max_pool,
+        each(
+            ties=_largest((2, 3, 6, 7), (3, 2), (1, 1), (1, 0), (1, 1), of=close),
+            tied_line=_largest((2, 3, 31), (4,), (3,), (2,), (1,), of=close),
+            tied_dilated=_largest((2, 2, 9, 8), (2, 3), (1, 2), (1, 1), (2, 1), True, of=close),
+            large_numbers=_largest((2, 3, 6, 7), (2, 2), (2, 2), (0, 1), (1, 1), of=wide),
+        ),
+        _max_pool,
+        EXACT,
+        ORDERED,
+        differentiable=False,
+    ),
+    Case(
+        ops.max_pool,
+        each(holes=_largest((2, 3, 8, 9), (3, 2), (3, 2), (1, 0), (1, 1), of=holed)),
+        _max_pool,
+        EXACT,
+        FLOATS,
+        differentiable=False,
+        layouts=False,
+    ),
+    Case(
+        ops.max_pool,
+        each(
+            large=_largest((3, 5, 37, 41), (3, 2), (2, 2), (1, 1), (1, 1)),
+            many_channels=_largest((5, 67, 9, 7), (2, 3), (1, 2), (0, 1), (1, 1)),
+            many_taps=_largest((1, 2, 21, 23), (17, 19), (2, 1), (3, 2), (1, 1)),
+            aligned=_largest((32, 8, 8, 16), (2, 2), (2, 2), (0, 0), (1, 1)),
+            long_line=_largest((2, 3, 4099), (5,), (2,), (2,), (1,)),
+            whole=_largest((2, 3, 9, 11), (9, 11), (9, 11), (0, 0), (1, 1)),
+            one=_largest((1, 1, 3, 4), (1, 1), (1, 1), (0, 0), (1, 1)),
+            apart=_largest((2, 3, 11, 10), (2, 2), (3, 4), (0, 1), (1, 1)),
+        ),
+        _max_pool,
+        EXACT,
+        SINGLE,
+        differentiable=False,
+        layouts=False,
+    ),
+    Case(
         ops.max_pool_backward,
         each(
             rows=call(reals(2, 3, 2, 2), integers(0, 20, 2, 3, 2, 2), input_size=(4, 5)),
             line=call(reals(1, 2, 6), integers(0, 4, 1, 2, 6), input_size=(4,)),
+            empty=call(reals(0, 2, 6), integers(0, 4, 0, 2, 6), input_size=(4,)),
         ),
         _max_pool_backward,
         REDUCTION,
         INEXACT,
+    ),
+    Case(
+        ops.max_pool_backward,
+        each(
+            large=call(reals(3, 5, 19, 21), integers(0, 1517, 3, 5, 19, 21), input_size=(37, 41)),
+            crowded=call(reals(2, 3, 41, 37), integers(0, 6, 2, 3, 41, 37), input_size=(2, 3)),
+        ),
+        _max_pool_backward,
+        REDUCTION,
+        SINGLE,
+        differentiable=False,
+        layouts=False,
+    ),
+    Case(
+        ops.max_pool_backward,
+        each(long=call(positive(1, 2, 4099), integers(0, 2, 1, 2, 4099), input_size=(2,))),
+        _max_pool_backward,
+        REDUCTION,
+        HALVES,
+        differentiable=False,
+        layouts=False,
+    ),
+    *[
+        Case(
+            function,
+            {name: make(*shapes) for name, shapes in _LARGE_AVERAGES.items()},
+            reference,
+            REDUCTION,
+            SINGLE,
+            differentiable=False,
+            layouts=False,
+        )
+        for function, make, reference in (
+            (ops.avg_pool, _means, _avg_pool),
+            (ops.avg_pool_backward, _means_backward, _avg_pool_backward),
+        )
+    ],
+    Case(
+        ops.avg_pool,
+        each(long=_means((1, 2, 4099), (4099,), (1,), (0,), False, True, None, of=positive)),
+        _avg_pool,
+        REDUCTION,
+        HALVES,
+        differentiable=False,
+        layouts=False,
     ),
     Case(
         ops.avg_pool,

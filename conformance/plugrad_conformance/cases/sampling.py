@@ -90,6 +90,8 @@ _SEEDS = each(
     wide_seed=_drawn((1 << 64) - 59, 8, (2, 5)),
     scalar=_drawn(7, 4, ()),
     empty=_drawn(7, 4, (0, 3)),
+    many=_drawn(19, 4, (37, 61)),
+    odd=_drawn(23, 16, (3, 1, 7)),
 )
 
 CASES = (
@@ -102,6 +104,9 @@ CASES = (
             wide_seed=call(seed=(1 << 64) - 59, offset=0, count=4, device=DEVICE),
             long=call(seed=3, offset=0, count=4099, device=DEVICE),
             empty=call(seed=3, offset=0, count=0, device=DEVICE),
+            two_batches=call(seed=5, offset=12, count=32781, device=DEVICE),
+            carry=call(seed=9, offset=(1 << 34) - 8, count=19, device=DEVICE),
+            one=call(seed=11, offset=400, count=1, device=DEVICE),
         ),
         _philox,
         EXACT,
@@ -117,6 +122,8 @@ CASES = (
             wide=_drawn(42, 4, (6,), low=0, high=(1 << 40) + 7),
             scalar=_drawn(42, 4, (), low=0, high=1),
             empty=_drawn(42, 4, (0,), low=0, high=10),
+            many=_drawn(5, 8, (37, 31), low=-100, high=1000),
+            far=_drawn((1 << 63) + 5, 8, (5,), low=-(1 << 62), high=(1 << 62) - 5),
         ),
         _randint,
         EXACT,
@@ -130,6 +137,7 @@ CASES = (
             rare=_drawn(42, 8, (20,), p=0.9),
             all=_drawn(42, 0, (5,), p=0.0),
             none=_drawn(42, 0, (5,), p=1),
+            many=_drawn(19, 4, (37, 61), p=0.3),
         ),
         _keep_mask,
         EXACT,

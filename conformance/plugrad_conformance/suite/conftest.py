@@ -1,10 +1,10 @@
-"""The fixture that every test of the suite takes: the name of the backend that is tested."""
+"""The fixture that every test of the suite takes: the name of the device that is tested."""
 
 from __future__ import annotations
 
 import pytest
 
-import plugrad
+from plugrad_conformance.asking import device_of
 
 
 @pytest.fixture(scope="session")
@@ -12,8 +12,4 @@ def device(request: pytest.FixtureRequest) -> str:
     """The device to test on, from `--backend`; a backend that cannot be used ends the run with its
     reason.
     """
-    name = request.config.getoption("--backend")
-    try:
-        return str(plugrad.backends.resolve_device(name))
-    except plugrad.errors.BackendError as error:
-        pytest.exit(str(error), returncode=4)
+    return device_of(request.config)

@@ -23,6 +23,8 @@ from plugrad_conformance.derivative import (
 from plugrad_conformance.layouts import LAYOUTS, Layout
 from plugrad_conformance.rows import Row, leaves, rows, to_numpy, to_tensor, widest_dtypes
 
+LEVEL = 2
+
 _MOST_ELEMENTS = 250  # beyond, one random direction stands for all elements
 _ROOM = 2e-6  # of central differences, relative to the largest element of the gradient
 

@@ -24,6 +24,8 @@ from plugrad_conformance.rows import (
     typical_rows,
 )
 
+LEVEL = 1
+
 F = plugrad.nn.functional
 
 
@@ -59,9 +61,10 @@ def refused() -> list[Row]:
     for case in CASES:
         accepted.setdefault(case.operator, set()).update(case.dtypes, case.also)
     found: dict[str, Row] = {}
+    firsts = {case.operator: case for case in reversed(CASES)}
     for case in filter(follows_dtype, CASES):
         for dtype in ALL:
-            if dtype not in accepted[case.operator]:
+            if case is firsts[case.operator] and dtype not in accepted[case.operator]:
                 row = Row(case, next(iter(case.variants)), dtype)
                 found.setdefault(str(row), row)
     return list(found.values())
@@ -69,8 +72,6 @@ def refused() -> list[Row]:
 
 @pytest.mark.parametrize("row", refused(), ids=str)
 def test_dtype_that_no_row_names_is_refused(row: Row, device: str) -> None:
-    if row.dtype not in plugrad.backends.backend(plugrad.device(device).type).manifest.dtypes:
-        pytest.skip(f"{device} does not store {row.dtype}")
     tensors = to_tensors(row.arrays(), device)
     with pytest.raises(errors.DtypeError) as caught:
         row.run(tensors, row.params(device))
@@ -96,6 +97,44 @@ def test_tensors_on_two_devices_are_refused_with_both_names(row: Row, device: st
     assert_says_enough(caught.value)
     assert device in str(caught.value)
     assert "meta" in str(caught.value)
+
+
+# Operators that take positions, and from which number on one is too large.
+ALONG = (
+    *("gather", "index_select", "index_fill", "index_fill_", "scatter", "scatter_"),
+    *("scatter_add", "scatter_add_", "scatter_mul", "scatter_mul_", "index_add", "index_add_"),
+    *("index_copy", "index_copy_"),
+)
+COUNTED: dict[str, Callable[[Any], int]] = {
+    **{name: lambda given: given["x"].shape[given["dim"]] for name in ALONG},
+    **{name: lambda given: given["x"].shape[0] for name in ("index", "index_put", "index_put_")},
+    "embedding": lambda given: given["weight"].shape[0],
+    "cross_entropy": lambda given: given["x"].shape[1],
+    "nll_loss": lambda given: given["x"].shape[1],
+}
+FROM_THE_END = ("index", "index_put", "index_put_", "index_fill", "index_fill_")
+
+
+@pytest.mark.parametrize("end", ["past the end", "before the start", "far past", "far before"])
+@pytest.mark.parametrize("row", typical_rows(lambda case: case.name in COUNTED), ids=str)
+def test_position_outside_is_refused_and_named(row: Row, end: str, device: str) -> None:
+    operator = row.case.operator
+    given = dict(zip(operator.tensors, row.arrays(), strict=True))
+    size = COUNTED[row.case.name](given | row.call.params)
+    least = -size if row.case.name in FROM_THE_END else 0
+    wrong = {"past the end": size, "before the start": least - 1}.get(end)
+    wrong = (10**6 if end == "far past" else -(10**6)) if wrong is None else wrong
+    name = next(each for each in ("index", "indices", "target") if each in given)
+    chosen = given[name] if name != "indices" else given[name][0]
+    chosen.reshape(-1)[-1] = wrong
+    tensors = to_tensors(tuple(given.values()), device)
+    with pytest.raises(errors.RangeError) as caught:
+        row.run(tensors, row.params(device))
+    assert_says_enough(caught.value)
+    assert caught.value.got == wrong
+    assert f" {size - 1} " in f"{caught.value.expected} "
+    assert caught.value.operator in ops.operators
+    assert caught.value.argument.partition("[")[0] in ("index", "indices", "target")
 
 
 def broadcasts(case: Case) -> bool:
@@ -195,6 +234,14 @@ MISUSES: dict[str, tuple[type[errors.OperatorError], Misuse]] = {
     "index by floats": (DTYPES, lambda t: t.ones(3)[t.ones(2)]),
     "mask of another shape": (RANGE, lambda t: t.ones(3)[t.ones(4) > 0]),
     "write past the end": (RANGE, lambda t: t.ones(3).index_fill(0, t.at(3), 1.0)),
+    "add past the end": (
+        RANGE,
+        lambda t: ops.indexing.index_put(t.ones(3), (t.at(3),), t.ones(1), True),
+    ),
+    "add before the start": (
+        RANGE,
+        lambda t: ops.indexing.index_put(t.ones(3), (t.at(-4),), t.ones(1), True),
+    ),
     "gather past the end": (RANGE, lambda t: t.ones(3).gather(0, t.at(3))),
     "gather by floats": (DTYPES, lambda t: t.ones(3).gather(0, t.ones(3))),
     "gather with another number of axes": (SHAPE, lambda t: t.ones(3, 4).gather(0, t.at(1))),

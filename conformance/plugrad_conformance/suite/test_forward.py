@@ -4,16 +4,18 @@ are left alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import count
 from typing import Any
 
-import numpy as np
 import pytest
 
 import plugrad
 from plugrad import ops
+from plugrad.dtypes import DType
+from plugrad_conformance.answers import backend_of
 from plugrad_conformance.case import Case
-from plugrad_conformance.check import assert_close
+from plugrad_conformance.cases import is_repeated
+from plugrad_conformance.check import assert_close, assert_untouched
 from plugrad_conformance.layouts import LAYOUTS, Layout
 from plugrad_conformance.rows import (
     Row,
@@ -21,9 +23,12 @@ from plugrad_conformance.rows import (
     nested,
     rows,
     to_numpy,
+    to_tensor,
     to_tensors,
     typical_dtype,
 )
+
+LEVEL = 1
 
 
 def has_reference(case: Case) -> bool:
@@ -42,23 +47,14 @@ def laid_out(layout: Layout) -> list[Any]:
 
 
 @pytest.mark.parametrize("row", rows(has_reference), ids=str)
-def test_values_are_those_of_the_float64_reference(
-    row: Row, device: str, record_property: Callable[[str, object], None]
-) -> None:
-    backend = plugrad.backends.backend(plugrad.device(device).type)
-    if row.dtype not in backend.manifest.dtypes:
-        record_property("plugrad", "unsupported")
-        with pytest.raises(plugrad.errors.PlugradError):
-            row.run(to_tensors(row.arrays(), device), row.params(device))
-        return
+def test_values_are_those_of_the_float64_reference(row: Row, device: str) -> None:
+    backend = backend_of(device)
     arrays, params = row.arrays(), row.params(device)
     tensors = to_tensors(arrays, device)
     bodies = backend.fallbacks[row.case.name]
     results = row.run(tensors, params)
-    status = status_of(row, backend, bodies)
-    record_property("plugrad", status)
     tolerance = row.case.tolerance
-    if status in ("composite", "declined"):
+    if backend.fallbacks[row.case.name] > bodies:
         tolerance = tolerance.stepwise(row.dtype)
     for position, (got, want) in enumerate(zip(results, row.want(arrays, params), strict=True)):
         what = f"result {position}"
@@ -66,20 +62,7 @@ def test_values_are_those_of_the_float64_reference(
     for position, (array, tensor) in enumerate(zip(arrays, tensors, strict=True)):
         if position not in row.case.operator.writes:
             for before, after in zip(leaves((array,)), leaves((tensor,)), strict=True):
-                np.testing.assert_array_equal(
-                    to_numpy(after), before, err_msg=f"{row}: the operator changed its input"
-                )
-
-
-def status_of(row: Row, backend: Any, bodies_before: int) -> str:
-    """Who answered: a kernel, the body because there is no kernel, the body because the kernel
-    declined, or nobody.
-    """
-    if row.case.operator.geometry is not None:
-        return "view"
-    if backend.fallbacks[row.case.name] == bodies_before:
-        return "native"
-    return "composite" if backend.resolve(row.case.name) is None else "declined"
+                assert_untouched(to_numpy(after), before, f"{row}: the operator changed its input")
 
 
 @pytest.mark.parametrize(
@@ -107,9 +90,47 @@ def test_values_do_not_depend_on_the_order_in_memory(row: Row, layout: Layout, d
             if position in row.case.operator.writes:
                 restored = layout.look(tensor, array.shape)
                 ops.creation.copy_(restored, plugrad.tensor(array, device=device))
-            np.testing.assert_array_equal(
-                to_numpy(tensor), kept, err_msg=f"{row}: memory outside the result has changed"
-            )
+            message = f"{row}: memory outside the result has changed"
+            assert_untouched(to_numpy(tensor), kept, message)
+
+
+def rows_of_several() -> list[Row]:
+    """The rows of operators with several tensors, some of which have a shape to lay out."""
+    found = rows(lambda case: has_reference(case) and case.layouts, typical_dtype)
+    return [row for row in found if len(uneven(row)) > 1]
+
+
+def uneven(row: Row) -> list[int]:
+    """Which of a row's tensors can lie in another order."""
+    return [
+        position
+        for position, recipe in enumerate(leaves(row.call.tensors))
+        if any(layout.fits(recipe.shape) for layout in LAYOUTS[:2])
+    ]
+
+
+@pytest.mark.parametrize("row", rows_of_several(), ids=str)
+def test_values_do_not_depend_on_which_input_is_out_of_order(row: Row, device: str) -> None:
+    arrays, params = row.arrays(), row.params(device)
+    wanted = row.want(arrays, params)
+    for chosen in uneven(row):
+        results = row.run(with_one_laid_out(arrays, chosen, device), params)
+        for position, (got, want) in enumerate(zip(results, wanted, strict=True)):
+            what = f"result {position}, tensor {chosen} in another order in memory"
+            assert_close(to_numpy(got), want, row, device, what=what)
+
+
+def with_one_laid_out(arrays: tuple[Any, ...], chosen: int, device: str) -> tuple[Any, ...]:
+    """The arrays as tensors, one of them in another order in memory."""
+    places = count()
+
+    def laid(array: Any) -> Any:
+        if next(places) != chosen:
+            return to_tensor(array, device)
+        layout = next(each for each in LAYOUTS if each.fits(array.shape))
+        return layout.look(to_tensor(layout.store(array), device), array.shape)
+
+    return nested(laid, arrays)
 
 
 def looked(bases: tuple[Any, ...], arrays: tuple[Any, ...], layout: Layout) -> tuple[Any, ...]:
@@ -126,10 +147,18 @@ def looked(bases: tuple[Any, ...], arrays: tuple[Any, ...], layout: Layout) -> t
 
 
 def does_not_write(case: Case) -> bool:
-    return not case.operator.writes and case.operator.tensors
+    return not case.operator.writes and case.operator.tensors and not is_repeated(case)
 
 
-@pytest.mark.parametrize("row", rows(does_not_write, typical_dtype), ids=str)
+def one_of_each_kind(case: Case) -> list[DType]:
+    """float32, int64, bool and complex64, as far as the case has them: a kernel may find nothing to
+    do for one of them alone.
+    """
+    wanted = (plugrad.float32, plugrad.int64, plugrad.bool, plugrad.complex64)
+    return [dtype for dtype in wanted if dtype in case.dtypes]
+
+
+@pytest.mark.parametrize("row", rows(does_not_write, one_of_each_kind), ids=str)
 def test_result_has_memory_of_its_own_unless_it_is_a_view(row: Row, device: str) -> None:
     tensors = to_tensors(row.arrays(), device)
     results = row.run(tensors, row.params(device))
@@ -143,13 +172,14 @@ def test_result_has_memory_of_its_own_unless_it_is_a_view(row: Row, device: str)
         elif result.numel():
             ops.comparison.logical_not_(result)
     for tensor, array in zip(leaves(tensors), before, strict=True):
-        np.testing.assert_array_equal(
-            to_numpy(tensor), array, err_msg=f"{row}: the result shares memory with an input"
-        )
+        message = f"{row}: the result shares memory with an input"
+        assert_untouched(to_numpy(tensor), array, message)
 
 
 @pytest.mark.parametrize(
-    "row", rows(lambda case: case.operator.writes and has_reference(case), typical_dtype), ids=str
+    "row",
+    rows(lambda case: case.operator.writes and not is_repeated(case), typical_dtype),
+    ids=str,
 )
 def test_what_is_written_is_returned_and_counted(row: Row, device: str) -> None:
     tensors = to_tensors(row.arrays(), device)
@@ -157,4 +187,5 @@ def test_what_is_written_is_returned_and_counted(row: Row, device: str) -> None:
     before = [target.version for target in targets]
     results = row.run(tensors, row.params(device))
     assert all(got is target for got, target in zip(results, targets, strict=True))
-    assert [target.version for target in targets] == [version + 1 for version in before]
+    # A body may write more than once.
+    assert all(target.version > version for target, version in zip(targets, before, strict=True))

@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 import plugrad
+from plugrad_conformance import journal
+from plugrad_conformance.answers import backend_of, claim, who_answers
 from plugrad_conformance.case import Case
 from plugrad_conformance.rows import Row, leaves, nested, rows, to_tensors
+
+LEVEL = 1
 
 
 def spec_is_known_beforehand(case: Case) -> bool:
@@ -22,12 +26,16 @@ def facts(spec: Any) -> tuple[Any, ...]:
     return tuple(spec.shape), spec.dtype
 
 
+@pytest.mark.every_dtype
 @pytest.mark.parametrize("row", rows(), ids=str)
 def test_result_has_the_spec_that_is_promised_and_inferred(row: Row, device: str) -> None:
-    backend = plugrad.backends.backend(plugrad.device(device).type)
-    if row.dtype not in backend.manifest.dtypes:
-        pytest.skip(f"{device} does not store {row.dtype}")
-    operator = row.case.operator
+    if claim(row, device) == "lacks":
+        journal.note_answer("unsupported")
+        with pytest.raises(plugrad.errors.UnsupportedError):
+            row.run(to_tensors(row.arrays(), device), row.params(device))
+        return
+    journal.note_answer(*who_answers(row, device))
+    backend, operator = backend_of(device), row.case.operator
     tensors, params = to_tensors(row.arrays(), device), row.params(device)
     results = row.run(tensors, params)
     computed = [facts(each) for each in results]
