@@ -10,7 +10,10 @@ import typer
 from plugrad._version import __version__
 from plugrad.cli.backends import show_backends
 from plugrad.cli.complaints import complaints_in_red
+from plugrad.cli.conformance import run_conformance
+from plugrad.cli.doctor import examine
 from plugrad.cli.explain import show_explanation
+from plugrad.cli.new_backend import create_backend
 from plugrad.cli.train import train_digits
 from plugrad.training import Settings
 
@@ -105,6 +108,103 @@ def explain(
     """Show which plugins answer an operator, in their order, and what its body uses."""
     with complaints_in_red():
         show_explanation(operator, backend)
+
+
+@app.command("new-backend")
+def new_backend(
+    name: Annotated[str, typer.Argument(help="Its name: the device, as in device='mine'.")],
+    into: Annotated[Path, typer.Option(help="Folder to write the package's folder into.")] = Path(),
+) -> None:
+    """Write an installable backend that delegates to NumPy, to be made real kernel by kernel."""
+    with complaints_in_red():
+        create_backend(name, into)
+
+
+@app.command("doctor")
+def doctor(
+    name: Annotated[str, typer.Argument(help="A backend's name, such as numpy.")],
+) -> None:
+    """Find out why a backend does not load, or show what it consists of and try it."""
+    raise typer.Exit(examine(name))
+
+
+@app.command("conformance")
+def conformance(
+    backend: Annotated[str | None, typer.Argument(help="The backend to test.")] = None,
+    level: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=4,
+            help="Ask up to this level: 0 storage and primitives, 1 all operators, 2 gradients, "
+            "3 training, 4 whole programs.",
+            show_default="4",
+        ),
+    ] = None,
+    operators: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Ask about these operators only.")
+    ] = None,
+    dtypes: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Ask about rows of these dtypes only.")
+    ] = None,
+    plugin: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Switch on these plugins; ask about their operators, too."
+        ),
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="File for the result.")] = None,
+    html: Annotated[Path | None, typer.Option(help="File for the page that shows it.")] = None,
+    against: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Judge by this version of the contract.", show_default="the backend's"
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that ask.", show_default="one a core")
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="How long a question may take.", show_default="60, training 600"
+        ),
+    ] = None,
+    expectations: Annotated[
+        Path | None, typer.Option(help="A file instead of the backend's expectations.toml.")
+    ] = None,
+    update_expectations: Annotated[
+        bool, typer.Option("--update-expectations", help="Rewrite the expectations by this run.")
+    ] = False,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="JSON",
+            help="Test nothing, draw this earlier result; may be given "
+            "several times, and with --html makes one page of them.",
+        ),
+    ] = None,
+) -> None:
+    """Prove a backend: every operator, dtype and variant, gradients, training, whole programs.
+
+    Exits with 0 where it conforms, 1 where it does not, 4 where it cannot be used.
+    """
+    if (backend is None) == (not report):
+        raise typer.BadParameter("name a backend, or results to --report")
+    options: dict[str, object] = {
+        "--level": level,
+        "--operators": operators,
+        "--dtypes": dtypes,
+        "--plugin": plugin,
+        "--json": json,
+        "--html": html,
+        "--against": against,
+        "--workers": workers,
+        "--timeout": timeout,
+        "--expectations": expectations,
+        "--update-expectations": update_expectations,
+    }
+    raise typer.Exit(run_conformance(backend, options, report or ()))
 
 
 def main() -> None:
