@@ -22,7 +22,7 @@ NATIVE: dict[dtypes.DType, np.dtype[Any]] = {
 PORTABLE = {native: dtype for dtype, native in NATIVE.items()}
 HALVES = (NATIVE[dtypes.float16], NATIVE[dtypes.bfloat16])
 
-_HALF_CHARS = "".join(native.char for native in HALVES)
+HALF_CHARS = "".join(native.char for native in HALVES)
 
 
 class _Quiet(threading.local):
@@ -59,7 +59,7 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def run(x: Any, *rest: Any) -> Any:
-        if x.dtype.char not in _HALF_CHARS:
+        if x.dtype.char not in HALF_CHARS:
             return function(x, *rest)
         wide = [
             each.astype(np.float32)

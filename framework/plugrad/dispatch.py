@@ -16,14 +16,16 @@ from plugrad.contracts import Kernel
 from plugrad.devices import META, Device
 from plugrad.errors import DeviceError, InPlaceError, UnsupportedError
 from plugrad.formulas import Backward
-from plugrad.op import Operator, OperatorNode
+from plugrad.op import Operator, OperatorNode, version_of_saved
 from plugrad.spec import Spec, spec_of
-from plugrad.tape import Leaf, Node, enable_grad, mode, no_grad, node_of
+from plugrad.tape import Leaf, Node, enable_grad, mode, next_sequence, no_grad, node_of
 from plugrad.value import NO_DATA, Layout, Value, wrap, wrap_view
 
 _PLANS_PER_OPERATOR = 1 << 12
 
 operators: dict[str, Operator] = {}
+
+_new = object.__new__
 
 
 @final
@@ -222,8 +224,27 @@ def attach(
     rule = plan.rules.get(wanted)
     if rule is None:
         rule = plan.rules[wanted] = operator.backward_of(wanted, plan.spec)
-    saved = () if rule.keep is None else rule.keep(arguments, out)
-    node = OperatorNode(rule, parents, plan.specs, plan.spec, params, saved)
+    # Field by field: a constructor would cost a tenth of recording a small operator.
+    node = _new(OperatorNode)
+    node.parents = parents
+    node.specs = plan.specs
+    node.spec = plan.spec
+    node.sequence = next_sequence()
+    node.hooks = None
+    node.rule = rule
+    node.params = params
+    node.versions = None
+    if rule.keep is None:
+        node.saved = ()
+    else:
+        saved = node.saved = rule.keep(arguments, out)
+        for value in saved:
+            # A fresh tensor, the usual case, has no storage yet that could have been written.
+            if value is not None and (
+                value.__class__ is tuple or (value.memory is not None and value.memory.version)
+            ):
+                node.versions = [version_of_saved(each) for each in saved]
+                break
     if out.__class__ is tuple:
         node.own(out)
     else:

@@ -98,11 +98,17 @@ class Backward:
         if conjugates:
             cotangents = [c if c == "None" else f"conjugated({c})" for c in cotangents]
         text.append(f"    return {_unpacked(cotangents)}")
-        aliases = [f"alias(out{'' if i is None else f'[{i}]'})" for i in self.results]
+        # Aliases: a result with its place in the graph would make a cycle of node and result.
+        aliases = [
+            "out.alias() if out.__class__ is not tuple else tuple([each.alias() for each in out])"
+            if i is None
+            else f"out[{i}].alias()"
+            for i in self.results
+        ]
         text.append("def keep(arguments, out):")
         text.append(f"    return ({' '.join([f'{each},' for each in (*aliases, *kept.values())])})")
         made: dict[str, Any] = {f"formula_{i}": pull.formula for i, pull in enumerate(pulls)}
-        made |= {"alias": _alias, "conjugated": _conjugated}
+        made["conjugated"] = _conjugated
         exec(compile("\n".join(text), f"<derivative of {operator.name}>", "exec"), made)
         self.pull = made["pull"]
         self.keep = made["keep"] if saved else None
@@ -110,13 +116,6 @@ class Backward:
 
 def _unpacked(names: Sequence[str]) -> str:
     return " ".join([f"{name}," for name in names])
-
-
-def _alias(result: Any) -> Any:
-    """A result without its place in the graph, which would make a cycle of node and result."""
-    if result.__class__ is tuple:
-        return tuple([each.alias() for each in result])
-    return result.alias()
 
 
 def _conjugated(cotangent: Any) -> Any:

@@ -17,7 +17,7 @@ from plugrad.contracts import Kernel, names_of
 from plugrad.errors import VersionError
 from plugrad.formulas import Backward, Pull, Push
 from plugrad.spec import Spec
-from plugrad.tape import Node, Output, changed, freed, mode, next_sequence
+from plugrad.tape import Node, Output, changed, freed, mode
 
 Rule = Callable[..., Any]
 Prepare = Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[tuple[Any, ...], tuple[Any, ...]]]
@@ -178,6 +178,7 @@ def tensor_names(contract: Kernel) -> tuple[str, ...]:
 @final
 class OperatorNode(Node):
     """What a call of an operator leaves behind: its rule, and the tensors that the rule names.
+    `dispatch.attach` makes it.
 
     `versions` are those that the saved tensors had, `None` if all were 0; `saved` is `None` once
     they are freed, results before tensors.
@@ -185,32 +186,10 @@ class OperatorNode(Node):
 
     __slots__ = ("params", "rule", "saved", "versions")
 
-    def __init__(
-        self,
-        rule: Backward,
-        parents: tuple[Any, ...],
-        specs: tuple[Any, ...],
-        spec: Any,
-        params: tuple[Any, ...],
-        saved: Any,
-    ) -> None:
-        # Node's fields are set here, not by its own method: a call is a tenth of the whole cost.
-        self.parents = parents
-        self.specs = specs
-        self.spec = spec
-        self.sequence = next_sequence()
-        self.hooks = None
-        self.rule = rule
-        self.params = params
-        self.saved = saved
-        self.versions: Any = None
-        for value in saved:
-            # A fresh tensor, the usual case, has no storage yet that could have been written.
-            if value is not None and (
-                value.__class__ is tuple or (value.memory is not None and value.memory.version)
-            ):
-                self.versions = [_version(each) for each in saved]
-                break
+    rule: Backward
+    params: tuple[Any, ...]
+    saved: Sequence[Any] | None
+    versions: Sequence[Any] | None
 
     @property
     def operator(self) -> Operator:
@@ -248,7 +227,7 @@ class OperatorNode(Node):
                     raise self._changed(value, 0)
         else:
             for value, version in zip(saved, versions, strict=True):
-                if _version(value) != version:
+                if version_of_saved(value) != version:
                     raise self._changed(value, version)
         results = self.rule.results
         if results and mode.grad:
@@ -272,15 +251,15 @@ class OperatorNode(Node):
         if saved.__class__ is not tuple:
             return changed(self.operator.name, saved, versions)
         pairs = zip(saved, versions, strict=True)
-        return next(self._changed(t, v) for t, v in pairs if _version(t) != v)
+        return next(self._changed(t, v) for t, v in pairs if version_of_saved(t) != v)
 
     def release(self) -> None:
         if self.saved:
             self.saved = None
 
 
-def _version(saved: Any) -> Any:
+def version_of_saved(saved: Any) -> Any:
     """How often a saved tensor was written, or those of a saved tuple."""
     if saved.__class__ is tuple:
-        return tuple([_version(each) for each in saved])
+        return tuple([version_of_saved(each) for each in saved])
     return 0 if saved is None or saved.memory is None else saved.memory.version

@@ -36,7 +36,7 @@ def backward(
     found = _walk(outputs, cotangents, targets, retain_graph, create_graph)
     for node, cotangent in found.items():
         if type(node) is Leaf:
-            _accumulate(node, cotangent, False)
+            _accumulate(node, cotangent, False, _writes(create_graph))
 
 
 def grad(
@@ -77,12 +77,13 @@ def _walk(
     found: dict[Node, Any] = {}
     wanted = None if targets is None else set(targets)
     useful = None if wanted is None else _leading_to(outputs, wanted)
+    writes = _writes(create_graph)
     before = mode.grad
     mode.grad = create_graph
     try:
         for output, cotangent in zip(outputs, cotangents, strict=True):
             node = _require_node(output, "outputs")
-            _send(node, _seed(output, cotangent), pending, owned, heap)
+            _send(node, _seed(output, cotangent), pending, owned, heap, writes)
         while heap:
             node: Any = heappop(heap)[1]
             g = pending.pop(node)
@@ -98,7 +99,7 @@ def _walk(
                     node.saved = None
             elif kind is Leaf:
                 if wanted is None:
-                    _accumulate(node, g, node in owned)
+                    _accumulate(node, g, node in owned, writes)
                 continue
             elif kind is Output:
                 _collect(node, g, pending, heap)
@@ -115,7 +116,7 @@ def _walk(
                 if parent.__class__ is tuple:
                     for each, its, part in zip(parent, spec, cotangent, strict=True):
                         if each is not None and part is not None:
-                            _send(each, fit(node, part, its), pending, owned, heap)
+                            _send(each, fit(node, part, its), pending, owned, heap, writes)
                     continue
                 if cotangent.spec is not spec:
                     cotangent = fit(node, cotangent, spec)
@@ -129,9 +130,9 @@ def _walk(
                 ):
                     # Hooks must see the whole; without them each part goes where it belongs at
                     # once.
-                    _accumulate(parent, cotangent, ours)
+                    _accumulate(parent, cotangent, ours, writes)
                 elif parent in pending:
-                    _send(parent, cotangent, pending, owned, heap)
+                    _send(parent, cotangent, pending, owned, heap, writes)
                 else:
                     pending[parent] = cotangent
                     heappush(heap, (-parent.sequence, parent))
@@ -154,14 +155,26 @@ def _seed(output: Any, cotangent: Any) -> Any:
     return as_operand(cotangent, spec.dtype, None)
 
 
+def _writes(create_graph: bool) -> bool:
+    """Whether sums of cotangents may be formed in place: not if they are differentiated again, or
+    if one of them may be of a vmap that the other does not know.
+    """
+    return not create_graph and mode.frame is None
+
+
 def _send(
-    node: Node, cotangent: Any, pending: dict[Node, Any], owned: set[Node], heap: list[Any]
+    node: Node,
+    cotangent: Any,
+    pending: dict[Node, Any],
+    owned: set[Node],
+    heap: list[Any],
+    writes: bool,
 ) -> None:
     earlier = pending.get(node)
     if earlier is None:
         pending[node] = cotangent
         heappush(heap, (-node.sequence, node))
-    elif node in owned and not mode.grad and mode.frame is None:
+    elif writes and node in owned:
         add_(earlier, cotangent)
     else:
         pending[node] = add(earlier, cotangent)
@@ -238,15 +251,15 @@ def fit(node: Node, cotangent: Any, spec: Spec) -> Any:
     return reshape(sum_over(cotangent, dims) if dims else cotangent, spec.shape)
 
 
-def _accumulate(leaf: Leaf, g: Any, ours: bool) -> None:
+def _accumulate(leaf: Leaf, g: Any, ours: bool, writes: bool) -> None:
     earlier = leaf.grad
     if earlier is None:
         # What someone else may hold too is copied: the gradient is the user's to change.
         leaf.grad = g if ours or mode.grad else clone(g)
-    elif mode.grad or mode.frame is not None:
-        leaf.grad = add(earlier, g)
-    else:
+    elif writes:
         add_(earlier, g)
+    else:
+        leaf.grad = add(earlier, g)
     if leaf.post_hooks:
         for hook in list(leaf.post_hooks.values()):
             hook()

@@ -7,14 +7,14 @@ from typing import Any, Final, Literal
 
 from plugrad import dtypes, shapes
 from plugrad.contracts import Kernel
-from plugrad.dispatch import dispatch, execute, record
+from plugrad.dispatch import attach, dispatch, execute
 from plugrad.dtypes import DType
 from plugrad.errors import DtypeError, ShapeError
 from plugrad.families.declaration import Declare, publish
 from plugrad.families.operands import as_operand
 from plugrad.op import Operator, OperatorFunction
 from plugrad.spec import Spec, spec_of
-from plugrad.tape import mode
+from plugrad.tape import mode, node_of
 from plugrad.value import wrap
 
 _AS_CALLED: Final = object()
@@ -103,8 +103,9 @@ def reduction(
             if native is None:
                 return execute(operator, (input,), (dims, keepdim), plan)
             out = wrap(native, plan.spec)
-            if (input.node is not None or input.origin is not None) and mode.grad:
-                record(operator, (input,), (dims, keepdim), out, plan)
+            parent = input.node if input.origin is None else node_of(input)
+            if parent is not None and mode.grad and operator.slopes:
+                attach(operator, (input,), (dims, keepdim), (parent,), 1, out, plan)
             return out
 
         return publish(operator, call)
