@@ -25,6 +25,7 @@ from plugrad.errors import (
     BackendImportError,
     BackendUnavailableError,
     ContractError,
+    NotABackendError,
     PluginError,
     UnsupportedError,
 )
@@ -216,7 +217,7 @@ class _BackendPlugin:
     def __init__(self, name: str, plugin: object, distribution: str) -> None:
         describe = getattr(plugin, "plugrad_manifest", None)
         if describe is None:
-            raise PluginError(
+            raise NotABackendError(
                 name,
                 f"what {distribution} offers under this name is a plugin, not a backend",
                 hint=f"switch it on with plugrad.backends.enable({name!r})",

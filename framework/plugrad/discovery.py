@@ -104,6 +104,16 @@ def find(name: str) -> Offer:
     return offers[0]
 
 
+def offer_of(module: str) -> Offer | None:
+    """The installed offer whose code a module belongs to, by their common package."""
+    package = module.partition(".")[0]
+    for offers in _installed().values():
+        for each in offers:
+            if each.entry is not None and each.entry.module.partition(".")[0] == package:
+                return each
+    return None
+
+
 def blocked() -> frozenset[str]:
     """The names that the environment variable `PLUGRAD_BLOCK` (comma-separated) forbids."""
     return frozenset(filter(None, os.environ.get("PLUGRAD_BLOCK", "").replace(" ", "").split(",")))

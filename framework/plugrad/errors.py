@@ -180,6 +180,10 @@ class PluginError(BackendError, RuntimeError):
     """A plugin that does not fit: unknown hook, different signature, name taken."""
 
 
+class NotABackendError(PluginError):
+    """A plugin, which has no tensors of its own, where a backend was asked for."""
+
+
 class AutogradError(PlugradError, RuntimeError):
     """A gradient that cannot be computed."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any, Literal, final
 
+from plugrad import discovery
 from plugrad._version import __version__
 from plugrad.backends import BODIES, Backend, backend, resolve_device
 from plugrad.devices import META, Device
@@ -145,8 +146,14 @@ def _kernels(owner: Backend, name: str) -> Iterator[Answer]:
 
 
 def _body(operator: Operator) -> Answer:
-    where = f"{operator.function.__module__}.{operator.name}"
-    return Answer("body", where, "plugrad", f"plugrad {__version__}")
+    module = operator.function.__module__
+    where = f"{module}.{operator.name}"
+    if module.startswith("plugrad."):
+        return Answer("body", where, "plugrad", f"plugrad {__version__}")
+    offer = discovery.offer_of(module)
+    if offer is None:
+        return Answer("body", where, module, discovery.THIS_PROGRAM)
+    return Answer("body", where, offer.name, offer.source)
 
 
 def _place(function: Callable[..., Any]) -> str:

@@ -15,6 +15,7 @@ from plugrad.errors import (
     BackendImportError,
     BackendUnavailableError,
     ContractError,
+    NotABackendError,
     UnknownBackendError,
 )
 
@@ -25,6 +26,7 @@ Condition = Literal[
     "no device",
     "contract mismatch",
     "blocked",
+    "plugin",
     "unusable",
 ]
 
@@ -34,6 +36,7 @@ _CONDITIONS: dict[type[BackendError], Condition] = {
     BackendImportError: "import failed",
     BackendUnavailableError: "no device",
     ContractError: "contract mismatch",
+    NotABackendError: "plugin",
 }
 
 
@@ -58,7 +61,7 @@ class BackendState:
 def backend_states() -> list[BackendState]:
     """The state of every installed backend, then of the well-known ones that are not installed.
 
-    Loads them all. A plugin that is no backend is "unusable" as one, and the reason says so.
+    Loads them all. For a plugin, which is no backend, the reason says how it is switched on.
     """
     installed = discovery.names()
     missing = [name for name in discovery.INSTALL_HINTS if name not in installed]

@@ -12,6 +12,7 @@ import pytest
 import plugrad as pg
 from plugrad import backends, discovery
 from plugrad._version import __version__
+from plugrad.dispatch import operators
 from plugrad.dtypes import float32
 from plugrad.errors import ArgumentError, BackendImportError, UnknownBackendError
 from plugrad.explain import explain
@@ -198,7 +199,7 @@ def test_well_known_backends_are_listed_with_what_to_type(monkeypatch: pytest.Mo
         (Guest(contract=99), "contract mismatch", (), "written for contract 99, .*upgrade plugrad"),
         (Guest(modules=("no_such_module",)), "import failed", (), "importing its module 'no_such"),
         (Guest(builds_on="nowhere"), "not installed", (), ""),
-        (SimpleNamespace(), "unusable", (), "is a plugin, not a backend"),
+        (SimpleNamespace(), "plugin", (), "is a plugin, not a backend"),
         (Wild(), "unusable", (), "SystemExit: 3"),
     ],
 )
@@ -227,3 +228,11 @@ def test_a_module_of_a_backend_that_cannot_be_imported_is_named(offered: Any) ->
     ) as error:
         pg.zeros(2, device="guest")
     assert isinstance(error.value.__cause__, ModuleNotFoundError)
+
+
+def test_the_body_of_an_operator_of_the_running_program_is_credited_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(operators["relu"].function, "__module__", "my_program")
+    body = explain("relu", "numpy").answers[-1]
+    assert (body.plugin, body.distribution) == ("my_program", "(this program)")

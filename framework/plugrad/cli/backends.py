@@ -8,7 +8,7 @@ from rich.text import Text
 
 from plugrad.inventory import backend_states
 
-_COLOURS = {"ready": "green", "not installed": "dim", "blocked": "yellow"}
+_COLOURS = {"ready": "green", "not installed": "dim", "blocked": "yellow", "plugin": "cyan"}
 
 
 def show_backends() -> None:

@@ -36,7 +36,7 @@ class Creation(Kernels):
     @kernel
     def cast(self, x, dtype):
         if self.kind(x) == "complex" and not dtype.is_complex:
-            x = self.xp.real(x)
+            x = x != 0 if dtype.kind == "bool" else self.xp.real(x)
         return self.xp.astype(x, self.native[dtype], copy=True)
 
     @kernel

@@ -56,6 +56,13 @@ def test_the_new_operator_works_without_its_kernel() -> None:
     assert squareplus(x, 16.0).tolist() == [1.0, 2.0, 4.0]
 
 
+def test_the_new_operator_is_credited_to_the_plugin() -> None:
+    body = pg.explain("squareplus", device="numpy").answers[-1]
+    assert body.function.startswith("plugrad_fastmath.")
+    assert body.plugin == "fastmath"
+    assert body.distribution.startswith("plugrad-fastmath ")
+
+
 @pytest.mark.usefixtures("enabled")
 def test_the_new_operator_has_every_derivative() -> None:
     x = pg.tensor([-2.0, 0.0, 1.5], dtype=pg.float64, requires_grad=True)
