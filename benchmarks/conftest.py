@@ -1,8 +1,7 @@
-"""Benchmarks against PyTorch: both sides in one process, one thread each, in alternating rounds.
+"""What plugrad costs beside arithmetic. Both sides run in one process on one thread, in turn.
 
-A figure is the median over rounds of (our time / their time), so that a machine whose speed drifts
-does not change it. Nothing here fails for being slow; the ratios are printed, and kept in the JSON
-file that `--benchmark-json` writes.
+Nothing here fails for being slow; the ratios are printed, and kept in the JSON file that
+`--benchmark-json` writes. Backends and operators are compared by `plugrad bench`.
 """
 
 # ruff: noqa: E402 - NumPy and PyTorch read the number of threads when they are imported
@@ -16,15 +15,16 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import statistics
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import pytest
 import torch
 
-Call = Callable[[], Any]
+from plugrad_bench.clock import Call, in_turn
+from plugrad_bench.results import Ratio
+from plugrad_bench.wording import duration, times
 
-_ratios: list[tuple[str, str, float, float, float, float]] = []
+_ratios: list[tuple[str, str, float, float, Ratio]] = []
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,44 +34,31 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def versus(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., float]:
-    """`versus(ours, theirs, name)`: time both in turn; returns the median ratio."""
+def versus(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
+    """`versus(ours, theirs, name)`: time both in turn."""
 
     def run(
-        ours: Call, theirs: Call, against: str = "torch", *, rounds: int = 41, calls: int = 1000
-    ) -> float:
-        for side in (ours, theirs):
-            for _ in range(max(calls // 10, 3)):
-                side()
-        times: list[float] = []
-
-        def their_round() -> None:
-            start = perf_counter()
-            for _ in range(calls):
-                theirs()
-            times.append((perf_counter() - start) / calls)
-
-        def our_round() -> None:
-            for _ in range(calls):
-                ours()
-
-        benchmark.pedantic(our_round, setup=their_round, rounds=rounds)
-        mine = [seconds / calls for seconds in benchmark.stats.stats.data]
-        ratios = sorted(a / b for a, b in zip(mine, times, strict=True))
-        ratio = statistics.median(ratios)
-        low, high = ratios[len(ratios) // 4], ratios[-len(ratios) // 4]
+        ours: Callable[[], Any],
+        theirs: Callable[[], Any],
+        against: str = "torch",
+        *,
+        rounds: int = 41,
+        calls: int = 1000,
+    ) -> None:
+        mine, other = Call(ours), Call(theirs)
+        for call in (mine, other):
+            call.round(max(calls // 10, 3))
+        found = in_turn(benchmark, mine, other, rounds=rounds, calls=calls, others=calls)
+        ratio = Ratio.of(found.mine, found.reference)
+        ours_s, theirs_s = statistics.median(found.mine), statistics.median(found.reference)
         benchmark.extra_info.update(
             against=against,
-            ratio=ratio,
-            ratio_quartiles=[low, high],
-            ours_us=statistics.median(mine) * 1e6,
-            theirs_us=statistics.median(times) * 1e6,
+            ratio=ratio.median,
+            ratio_quartiles=[ratio.low, ratio.high],
+            ours_us=ours_s * 1e6,
+            theirs_us=theirs_s * 1e6,
         )
-        info = benchmark.extra_info
-        _ratios.append(
-            (request.node.name, against, info["ours_us"], info["theirs_us"], ratio, high - low)
-        )
-        return ratio
+        _ratios.append((request.node.name, against, ours_s, theirs_s, ratio))
 
     return run
 
@@ -84,9 +71,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         "median ratio of times, plugrad to the other: below 1 plugrad is faster"
     )
     terminalreporter.write_line(
-        f"{'benchmark':44} {'against':10} {'plugrad':>10} {'other':>10} {'ratio':>7} {'spread':>7}"
+        f"{'benchmark':44} {'against':10} {'plugrad':>10} {'other':>10} {'ratio':>7}  quartiles"
     )
-    for name, against, ours, theirs, ratio, spread in _ratios:
+    for name, against, ours, theirs, ratio in _ratios:
         terminalreporter.write_line(
-            f"{name:44} {against:10} {ours:8.2f}us {theirs:8.2f}us {ratio:7.2f} {spread:7.2f}"
+            f"{name:44} {against:10} {duration(ours):>10} {duration(theirs):>10} "
+            f"{times(ratio.median):>7}  {times(ratio.low)} to {times(ratio.high)}"
         )

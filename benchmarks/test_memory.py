@@ -6,13 +6,14 @@ import gc
 import tracemalloc
 from typing import Any
 
-import plugrad as pg
-
-from .test_training import batch, mlp, step
+from plugrad_bench.inputs import Inputs
+from plugrad_bench.sides import open_side
+from plugrad_bench.steps import STEPS
 
 
 def test_a_thousand_steps_end_with_the_memory_of_ten(benchmark: Any) -> None:
-    run = step(pg, mlp(pg), *batch(pg, 64))
+    [mlp] = [step for step in STEPS if step.label == "MLP, Adam"]
+    run = mlp.begin(Inputs(open_side("numpy", threads=1)))
     gc.collect()
     gc.disable()
     tracemalloc.start()

@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).parents[1]
 VERSION = runpy.run_path(str(CHECKOUT / "framework/plugrad/_version.py"))["__version__"]
 PACKAGES = {
     package.name: package
-    for root in ("framework", "backends", "conformance")
+    for root in ("framework", "backends", "conformance", "benchmarks")
     for package in (CHECKOUT / root).glob("plugrad*")
     if (package / "__init__.py").exists()
 }

@@ -221,6 +221,7 @@ def test_missing_services_and_primitives_are_listed(install: Install) -> None:
     install(patient=backend_source(source, builds_on=None))
     said = examine(code=1)
     assert "missing: array_from_host, array_to_host" in said
+    assert "threads_set" not in said  # who uses one thread only may leave it out
     assert "matmul" in said
     assert "such calls raise UnsupportedError" in said
     assert "ok smoke test" not in said

@@ -54,7 +54,10 @@ BACKENDS = {
 # What a backend sees of plugrad.
 SEEN_BY_BACKENDS = {"hooks", *FLOORS[0].split()}
 
-KITS = {"plugrad_conformance": {"pytest", "numpy", "ml_dtypes", "packaging", "rich"}}
+KITS = {
+    "plugrad_conformance": {"pytest", "numpy", "ml_dtypes", "packaging", "rich"},
+    "plugrad_bench": {"pytest", "numpy", "matplotlib", "rich"},
+}
 # What users see of plugrad, and the kit with them; "" is plugrad itself.
 PUBLIC = {
     *(
@@ -236,8 +239,12 @@ def test_backends_import_the_hooks_the_values_and_their_own_libraries(package: P
     assert list(found) == []
 
 
-@pytest.mark.parametrize("package", packages_under("conformance"), ids=lambda path: path.name)
-def test_the_kit_imports_what_users_import(package: Path) -> None:
+@pytest.mark.parametrize(
+    "package",
+    [*packages_under("conformance"), *packages_under("benchmarks")],
+    ids=lambda path: path.name,
+)
+def test_the_kits_import_what_users_import(package: Path) -> None:
     libraries = KITS[package.name]
     assert list(complaints_about_a_guest(Tree(package), frontend(), PUBLIC, libraries)) == []
 

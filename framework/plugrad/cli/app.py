@@ -9,6 +9,7 @@ import typer
 
 from plugrad._version import __version__
 from plugrad.cli.backends import show_backends
+from plugrad.cli.bench import bench
 from plugrad.cli.complaints import complaints_in_red
 from plugrad.cli.conformance import run_conformance
 from plugrad.cli.doctor import examine
@@ -205,6 +206,9 @@ def conformance(
         "--update-expectations": update_expectations,
     }
     raise typer.Exit(run_conformance(backend, options, report or ()))
+
+
+app.command("bench")(bench)
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ from plugrad.hooks import ACCEPTED_CONTRACTS, Manifest, Services
 from plugrad.inventory import BackendState, backend_state
 
 _COLOURS = {"ok": "green", "note": "yellow", "wrong": "bold red"}
+_THREADS = ("threads_set", "threads_count")
 _SECONDS = 120  # for the smoke test: a first compilation takes its time
 _SMOKE_TEST = (
     'x = pg.tensor([[1.0, 2.0], [3.0, 4.0]], device="{device}", requires_grad=True)',
@@ -243,9 +244,9 @@ def _examine_loaded(name: str, manifest: Manifest) -> Iterator[Finding]:
 
 def _services(loaded: Backend) -> Iterator[Finding]:
     names = [name for name in vars(Services) if name in contracts.parameters]
-    # What the reference does without is not asked of others; but devices with numbers are asked
-    # for them.
-    needed = [name for name in names if backend(REFERENCE).resolve(name)]
+    # What the reference does without is not asked of others, nor threads of one that has none; but
+    # devices with numbers are asked for them.
+    needed = [name for name in names if backend(REFERENCE).resolve(name) and name not in _THREADS]
     needed += ["array_index"] * loaded.manifest.numbered
     missing = [name for name in needed if not loaded.resolve(name)]
     if missing:
