@@ -256,3 +256,8 @@ def unflatten_shape(
         got = "a tensor without axes" if not shape else "no sizes"
         raise ShapeError(operator, "sizes", expected="an axis and what to split it into", got=got)
     return (*shape[:axis], *infer_shape(sizes, shape[axis], operator), *shape[axis + 1 :])
+
+
+def class_axis(shape: Shape) -> int:
+    """Along which axis of a loss's input the classes are: the first, after one for the batch."""
+    return 0 if len(shape) == 1 else 1

@@ -108,6 +108,11 @@ def along(size, operator, operands, params):
     )
 
 
+def written(size, operator, operands, params):
+    """fill_: a number of its own for each example is what copy_ broadcasts."""
+    return elementwise(size, operators["copy_"], operands, params)
+
+
 def position(size, operator, operands, params):
     """argmax and argmin: over all elements of the example where no axis is named."""
     ((x, _),) = operands
@@ -318,6 +323,8 @@ def pick(size, operator, operands, params):
     """index: tensors of positions, or `None`, per axis."""
     (x, x_batched), indices = operands
     axes = _indexed(indices)
+    if not axes:
+        return dispatch(operator, (x, (None,)), params)
     common = max([rank(indices[axis]) for axis in axes])
     ready = [aligned(each, common) for each in indices]
     own = any([batched for _, batched in indices])
@@ -344,7 +351,7 @@ def put(size, operator, operands, params):
     x, indices, source = operands
     axes = _indexed(indices)
     own = any([batched for _, batched in indices])
-    if not _together(axes) or (own and axes[0]):
+    if not axes or not _together(axes) or (own and axes[0]):
         return each_example(size, operator, operands, params)
     common = max([rank(indices[axis]) for axis in axes])
     ready = [aligned(each, common) for each in indices]
@@ -405,6 +412,7 @@ NAMES: dict[str, Rule] = {
     "to_device": through,
     "place": place,
     "overwrite": overwrite,
+    "fill_": written,
     "cat": join,
     "pad": pad,
     "flip": flip,

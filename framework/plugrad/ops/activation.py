@@ -86,8 +86,10 @@ def _gelu_argument(x):
 def gelu_tanh_backward(g, x, /):
     """The cotangent of gelu_tanh's operand."""
     t = tanh(_gelu_argument(x))
-    slope = (1 - t * t) * (1 + x * x * (3 * 0.044715)) * _ROOT
-    return g * ((1 + t) * 0.5 + x * 0.5 * slope)
+    # In this order nothing is left where the square of x overflows.
+    fall = (1 - t * t) * x
+    slope = (fall + fall * x * x * (3 * 0.044715)) * _ROOT
+    return g * (1 + t + slope) * 0.5
 
 
 def _floating_spec(operator):

@@ -27,7 +27,7 @@ def arange(start, step, count, dtype, device):
 @primitive(lambda x, dtype: spec_of(x.shape, dtype, x.device), family="unary", holomorphic=False)
 def cast(x, /, dtype):
     """The same numbers in another dtype: floats lose their fraction, complex numbers their
-    imaginary part; never an alias.
+    imaginary part; as a bool whatever is not 0 is True. Never an alias.
     """
 
 
@@ -93,7 +93,16 @@ copy_.vjp(x=lambda g: None, source=lambda g: g)
 
 def _prepare_fill(arguments, params):
     x, value = arguments
-    return (x, as_operand(value, x.spec.dtype, x.spec.device)), params
+    value = as_operand(value, x.spec.dtype, x.spec.device)
+    if value.spec.shape:
+        raise ShapeError(
+            "fill_",
+            "value",
+            expected="one number, a tensor without axes",
+            got=value.spec.shape,
+            hint="copy_ writes many",
+        )
+    return (x, value), params
 
 
 @composite(lambda x: x, prepare=_prepare_fill, writes=("x",), family="in_place")

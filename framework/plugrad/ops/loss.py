@@ -16,6 +16,7 @@ from plugrad.ops.indexing import gather, index_select, scatter_add
 from plugrad.ops.reduction import mean
 from plugrad.ops.reduction import sum as sum_over
 from plugrad.ops.views import reshape
+from plugrad.shapes import class_axis
 from plugrad.spec import spec_of
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -38,11 +39,6 @@ def reduce_loss(loss, reduction, operator):
 
 
 # classes ------------------------------------------------------------------------------------------
-
-
-def class_axis(shape):
-    """Along which axis of the input the classes are."""
-    return 0 if len(shape) == 1 else 1
 
 
 def _class_loss_spec(operator):

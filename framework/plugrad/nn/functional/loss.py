@@ -14,8 +14,9 @@ from plugrad.ops.comparison import where
 from plugrad.ops.elementwise import abs as _abs
 from plugrad.ops.elementwise import exp, log, square
 from plugrad.ops.indexing import index_select
-from plugrad.ops.loss import class_axis, reduce_loss
+from plugrad.ops.loss import reduce_loss
 from plugrad.ops.reduction import sum as sum_over
+from plugrad.shapes import class_axis
 from plugrad.tape import is_grad_enabled
 from plugrad.tensor import Tensor
 

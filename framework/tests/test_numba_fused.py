@@ -1,0 +1,488 @@
+"""The Numba backend's fused kernels: that they answer, that they give what NumPy's give in every
+order of memory and on any number of threads, and that they refuse what NumPy's refuse.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import plugrad as pg
+
+pytest.importorskip("numba", reason="the Numba backend needs plugrad[numba]")
+
+from plugrad_numba import (
+    cache,
+    convolution,
+    creation,
+    indexing,
+    loss,
+    normalization,
+    optimizer,
+    pooling,
+    reduction,
+    sampling,
+    threads,
+)
+
+NUMPY = pg.device("numpy")
+EPS = 1e-5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache folder for this module's own kernels, unless the run was given one."""
+    if os.environ.get("PLUGRAD_CACHE"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLUGRAD_CACHE", str(tmp_path_factory.mktemp("kernels")))
+        cache.cache_folder.cache_clear()
+        yield
+    cache.cache_folder.cache_clear()
+
+
+def normal(*shape: int, dtype: Any = np.float32) -> Any:
+    return np.random.default_rng(sum(shape)).normal(0, 2, shape).astype(dtype)
+
+
+def places(count: int, *shape: int) -> Any:
+    return np.random.default_rng(count).integers(0, count, shape)
+
+
+def of_numpy(kernel: Any) -> Any:
+    """NumPy's kernel for the same operator, or the body on NumPy's kernels."""
+    return pg.backends.backend("numpy").answering(kernel.__name__)[0].function
+
+
+def leaves(result: Any) -> list[Any]:
+    return list(result) if isinstance(result, tuple) else [result]
+
+
+def assert_agrees(kernel: Any, *arguments: Any, rtol: float = 2e-5, atol: float = 2e-5) -> None:
+    """The kernel answers, with what NumPy's gives."""
+    found, want = kernel(*arguments), of_numpy(kernel)(*arguments)
+    assert found is not None
+    for mine, other in zip(leaves(found), leaves(want), strict=True):
+        assert (mine.dtype, mine.shape) == (other.dtype, other.shape)
+        np.testing.assert_allclose(mine, other, rtol=rtol, atol=atol)
+
+
+# who answers --------------------------------------------------------------------------------------
+
+NATIVE = """
+    layer_norm layer_norm_backward batch_norm batch_norm_backward batch_norm_inference cross_entropy
+    cross_entropy_backward nll_loss nll_loss_backward mse_loss gather scatter scatter_ scatter_add
+    scatter_add_ index_select index_add index_add_ index_backward index_put index_put_ embedding
+    embedding_backward masked_select masked_fill_ nonzero max_pool max_pool_backward avg_pool
+    avg_pool_backward convolution convolution_weight_gradient convolution_input_gradient philox
+    uniform randint keep_mask sgd_step adam_step cast cumsum
+"""
+
+
+@pytest.mark.parametrize("name", NATIVE.split())
+def test_numba_is_asked_first(name: str) -> None:
+    assert pg.explain(name, device="numba").answers[0].plugin.startswith("plugrad_numba.")
+
+
+def test_training_step_runs_on_kernels_alone() -> None:
+    from plugrad import nn
+    from plugrad.nn import functional as F
+
+    pg.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.5),
+        nn.Linear(64, 10),
+        nn.LayerNorm(10),
+    ).to("numba")
+    steps = pg.optim.AdamW(model.parameters())
+    owner = pg.backends.backend("numba")
+    x, y = pg.randn(16, 1, 8, 8, device="numba"), pg.arange(16, device="numba") % 10
+    before = owner.fallbacks.copy()
+    F.cross_entropy(model(x), y).backward()
+    steps.step()
+    assert owner.fallbacks == before
+
+
+PROGRAM = """
+    import numba.core.event as events
+    import plugrad as pg
+    from plugrad.nn import functional as F
+
+    class Passes(events.Listener):
+        count = 0
+        def on_start(self, event):
+            self.count += 1
+        def on_end(self, event):
+            pass
+
+    passes = Passes()
+    events.register("numba:run_pass", passes)
+    x = pg.rand(9, 4, 6, 6, device="numba", requires_grad=True)
+    y = F.max_pool2d(F.batch_norm(x, None, None, training=True), 2).flatten(1)
+    F.cross_entropy(F.dropout(F.layer_norm(y, (36,))), pg.arange(9, device="numba")).backward()
+    pg.optim.Adam([x]).step()
+    x.detach().reshape(-1, 9).cumsum(1)
+    print(passes.count)
+"""
+
+
+def test_second_process_compiles_nothing(tmp_path: Path) -> None:
+    environment = {**os.environ, "PLUGRAD_CACHE": str(tmp_path)}
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(PROGRAM)]
+    first, second = [
+        int(subprocess.check_output(command, env=environment, timeout=600)) for _ in range(2)
+    ]
+    assert first > second == 0
+
+
+# orders in memory ---------------------------------------------------------------------------------
+
+
+def orders(x: Any) -> list[Any]:
+    """The same numbers in C order, with the first axis innermost, with the second, and with gaps."""
+    gaps = np.repeat(x, 2, axis=-1)[..., ::2]
+    return [x, *[np.moveaxis(np.moveaxis(x, axis, -1).copy(), -1, axis) for axis in (0, 1)], gaps]
+
+
+@pytest.mark.parametrize("layout", range(4))
+@pytest.mark.parametrize("shape", [(9, 4), (3, 5, 7), (2, 3, 4, 5)], ids=str)
+def test_normalisation_agrees_in_every_order_of_memory(shape: Any, layout: int) -> None:
+    x, g = orders(normal(*shape))[layout], normal(*shape)[::-1]
+    weight, bias = normal(shape[-1]), normal(shape[-1])
+    for one, other in ((weight, bias), (weight, None), (None, bias), (None, None)):
+        assert_agrees(normalization.layer_norm, x, one, other, 1, EPS)
+    assert_agrees(normalization.layer_norm_backward, g, x, weight, 1, EPS, atol=1e-4)
+    weight, bias = normal(shape[1]), normal(shape[1])
+    for one, other in ((weight, bias), (weight, None), (None, bias), (None, None)):
+        assert_agrees(normalization.batch_norm, x, one, other, EPS)
+        statistics = (normal(shape[1]), np.abs(normal(shape[1])))
+        assert_agrees(normalization.batch_norm_inference, x, *statistics, one, other, EPS)
+    assert_agrees(normalization.batch_norm_backward, g, x, weight, EPS, atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", range(4))
+@pytest.mark.parametrize("shape", [(9, 4), (3, 5, 7), (2, 3, 4, 5)], ids=str)
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+def test_class_losses_agree_in_every_order_of_memory(
+    shape: Any, layout: int, reduction: str
+) -> None:
+    x, target = orders(normal(*shape))[layout], places(shape[1], shape[0], *shape[2:])
+    g = normal(*target.shape) if reduction == "none" else np.asarray(normal())
+    for weight, ignored in ((None, -100), (np.abs(normal(shape[1])), 2)):
+        rest = (target, weight, ignored, reduction)
+        assert_agrees(loss.cross_entropy, x, *rest)
+        assert_agrees(loss.nll_loss, x, *rest)
+        assert_agrees(loss.cross_entropy_backward, g, x, *rest)
+        assert_agrees(loss.nll_loss_backward, g, target, weight, shape, ignored, reduction)
+
+
+@pytest.mark.parametrize("layout", range(4))
+@pytest.mark.parametrize("batch", [2, 9])
+def test_pooling_agrees_in_every_order_of_memory(batch: int, layout: int) -> None:
+    x = orders(normal(batch, 3, 8, 7))[layout]
+    x[0, 0, 2, 2] = x[0, 1, 3, 3] = np.nan
+    x[0, 2] = 1.0
+    for window in (((2, 2), (2, 2), (0, 0)), ((3, 2), (2, 1), (1, 1)), ((3, 3), (4, 4), (1, 1))):
+        for ceil_mode in (False, True):
+            assert_agrees(pooling.max_pool, x, *window, (1, 1), ceil_mode)
+            for rest in ((False, None), (True, None), (True, 5)):
+                assert_agrees(pooling.avg_pool, x, *window, ceil_mode, *rest)
+                g = normal(*pooling.avg_pool(x, *window, ceil_mode, *rest).shape)
+                rest = ((8, 7), *window, ceil_mode, *rest)
+                assert_agrees(pooling.avg_pool_backward, g, *rest)
+        values, positions = pooling.max_pool(x, *window, (1, 1), False)
+        assert_agrees(pooling.max_pool_backward, normal(*values.shape), positions, (8, 7))
+
+
+def test_pooling_agrees_on_lines_volumes_and_dilated_windows() -> None:
+    line, volume = normal(2, 3, 11), normal(9, 2, 4, 5, 6)
+    assert_agrees(pooling.max_pool, line, (3,), (2,), (1,), (2,), False)
+    assert_agrees(pooling.max_pool, volume, (2,) * 3, (2, 1, 2), (1,) * 3, (1, 2, 1), True)
+    assert_agrees(pooling.avg_pool, volume, (2,) * 3, (2, 1, 2), (1,) * 3, True, False, None)
+
+
+def test_position_that_no_window_gave_is_refused() -> None:
+    g, wrong = normal(1, 1, 2), np.array([[[0, 7]]])
+    assert pooling.max_pool_backward(g, wrong, (4,)) is None
+
+
+CONVOLUTIONS = {
+    # shape of the input, of the weight, stride, padding, dilation, groups
+    "columns": ((2, 3, 6, 5), (4, 3, 3, 2), (2, 1), (1, 0), (1, 2), 1),
+    "grouped": ((2, 4, 6, 5), (6, 2, 3, 3), (1, 1), (1, 1), (1, 1), 2),
+    "line": ((2, 3, 9), (4, 3, 3), (1,), (1,), (1,), 1),
+    "volume": ((2, 2, 3, 4, 3), (3, 2, 2, 2, 2), (1, 1, 2), (1, 0, 1), (1, 1, 1), 1),
+    "thin": ((32, 3, 6, 5), (6, 1, 3, 3), (1, 1), (1, 1), (1, 1), 3),
+    "thin_stride": ((64, 3, 6, 6), (3, 1, 3, 3), (2, 2), (1, 1), (1, 1), 3),
+    "thin_dilated": ((64, 2, 7, 7), (2, 1, 2, 2), (1, 1), (3, 3), (2, 3), 2),
+}
+
+
+@pytest.mark.parametrize("layout", range(4))
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_convolution_agrees_in_every_order_of_memory(name: str, layout: int) -> None:
+    shape, filters, *rest = CONVOLUTIONS[name]
+    x, weight = orders(normal(*shape))[layout], normal(*filters)
+    for bias in (None, normal(filters[0])):
+        assert_agrees(convolution.convolution, x, weight, bias, *rest, atol=1e-4)
+    g = orders(normal(*convolution.convolution(x, weight, None, *rest).shape))[layout]
+    gradient = convolution.convolution_weight_gradient
+    assert_agrees(gradient, g, x, filters[2:], *rest, rtol=1e-4, atol=2e-3)
+    if name.startswith("thin"):
+        gradient = convolution.convolution_input_gradient
+        assert_agrees(gradient, g, weight, shape[2:], *rest, atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", range(4))
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_running_sums_agree_in_every_order_of_memory(dtype: Any, layout: int) -> None:
+    x = orders(normal(12, 11, 10, dtype=dtype))[layout]
+    for dim in range(3):
+        assert_agrees(reduction.cumsum, x, dim, atol=1e-4)
+
+
+# positions ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("dim", [0, 1, 2])
+def test_elements_by_position_agree(dim: int, dtype: Any) -> None:
+    x = normal(6, 5, 4, dtype=dtype)
+    shape = (*x.shape[:dim], 9, *x.shape[dim + 1 :])
+    index, source = places(x.shape[dim], *shape), normal(*shape, dtype=dtype)
+    assert_agrees(indexing.gather, x, index, dim)
+    assert_agrees(indexing.scatter_add, x, index, source, dim)
+    once = np.argsort(normal(*x.shape), axis=dim)
+    assert_agrees(indexing.scatter, x, once, normal(*x.shape, dtype=dtype), dim)
+    row = places(x.shape[dim], 9)
+    assert_agrees(indexing.index_add, x, row, source, dim)
+    signed = (None,) * dim + (row - (row > 2) * x.shape[dim],)
+    assert_agrees(indexing.index_put, x, signed, source, True)
+    assert_agrees(indexing.index_put, x, signed, np.asarray(x[0, 0, 0]), True)
+    assert_agrees(indexing.index_backward, source, signed, x.shape)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, ml_dtypes.bfloat16, np.float32, np.int64])
+def test_moved_elements_keep_their_bits(dtype: Any) -> None:
+    x, index = normal(50, 40, dtype=dtype), places(40, 50, 30)
+    assert_agrees(indexing.gather, x, index, 1)
+    assert_agrees(indexing.scatter, x, np.argsort(normal(50, 40), 1), x[::-1], 1)
+    assert_agrees(indexing.index_select, x, places(40, 100), 1)
+    mask = normal(50, 40) > 0
+    assert_agrees(indexing.masked_select, x, mask)
+    assert_agrees(indexing.nonzero, mask)
+    found, want = x.copy(), x.copy()
+    assert indexing.masked_fill_(found, mask, x[0, 0]) is found
+    want[mask] = x[0, 0]
+    np.testing.assert_array_equal(found, want)
+
+
+@pytest.mark.parametrize("padding_idx", [None, 3])
+def test_embedding_and_its_gradient_agree(padding_idx: Any) -> None:
+    index = places(20, 700, 2)
+    assert_agrees(indexing.embedding, normal(20, 160), index, padding_idx)
+    assert_agrees(indexing.embedding_backward, normal(700, 2, 8), index, 20, padding_idx, atol=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [-1, 5])
+def test_position_outside_raises_numpys_error(wrong: int) -> None:
+    x = pg.ones(5, 3000, device="numba")
+    index = pg.tensor([0, wrong], device="numba")
+    rows = index.reshape(2, 1).expand(2, 3000)
+    calls = (
+        lambda on: x.to(on).gather(0, rows.to(on)),
+        lambda on: x.to(on).scatter_add(0, rows.to(on), x[:2].to(on)),
+        lambda on: x.to(on).index_add(0, index.to(on), x[:2].to(on)),
+        lambda on: pg.nn.functional.embedding(index.to(on), x.to(on)),
+        lambda on: pg.nn.functional.cross_entropy(x[:2, :5].to(on), index.to(on)),
+        lambda on: pg.nn.functional.nll_loss(x[:2, :5].to(on), index.to(on)),
+    )
+    for call in calls:
+        said = []
+        for device in ("numba", "numpy"):
+            with pytest.raises(pg.errors.RangeError) as caught:
+                call(device)
+            said.append(str(caught.value))
+        assert said[0] == said[1]
+
+
+# random streams -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 7, (1 << 64) - 1])
+@pytest.mark.parametrize("count", [0, 1, 5, 257, 70001])
+def test_random_streams_are_numpys_to_the_bit(seed: int, count: int) -> None:
+    offset = (1 << 34) - 8
+    calls = [(sampling.philox, (seed, offset, count, NUMPY))]
+    for dtype in (pg.float32, pg.float64):
+        calls.append((sampling.uniform, (seed, offset, (count,), dtype, NUMPY)))
+        for p in (0.1, 0.5, 1e-9, 1 - 1e-9):
+            calls.append((sampling.keep_mask, (seed, offset, p, (count,), dtype, NUMPY)))
+    for low, high in ((0, 10), (-5, 1 << 40), (-(1 << 62), 1 << 61)):
+        calls.append((sampling.randint, (seed, offset, low, high, (count,), pg.int64, NUMPY)))
+    for kernel, arguments in calls:
+        assert kernel(*arguments).tobytes() == of_numpy(kernel)(*arguments).tobytes()
+
+
+def test_dropout_keeps_the_same_elements_on_both_backends() -> None:
+    x = pg.linspace(-1, 1, 10_007)
+    kept = []
+    for device in ("numpy", "numba"):
+        pg.manual_seed(3)
+        kept.append(pg.nn.functional.dropout(x.to(device), 0.3).tolist())
+    assert kept[0] == kept[1]
+
+
+# optimizer steps ----------------------------------------------------------------------------------
+
+
+def state(dtype: Any) -> tuple[Any, ...]:
+    groups = [[normal(n, 3, dtype=dtype) + k for n in (1, 2, 50)] for k in range(5)]
+    return (*map(tuple, groups[:3]), *[tuple(map(np.abs, group)) for group in groups[3:]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weight_decay", [0, 0.1])
+@pytest.mark.parametrize("maximize", [False, True])
+def test_optimizer_steps_agree(dtype: Any, weight_decay: float, maximize: bool) -> None:
+    def both(kernel: Any, present: list[bool], *rest: Any) -> None:
+        results = []
+        for each in (kernel, of_numpy(kernel)):
+            arrays = [a if keep else None for a, keep in zip(state(dtype), present)]
+            assert each(*arrays, *rest) is not None
+            results.append(np.concatenate([x.ravel() for group in arrays if group for x in group]))
+        np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-6)
+
+    for momentum, dampening, nesterov in ((0, 0, False), (0.9, 0.5, False), (0.9, 0, True)):
+        rest = (0.1, momentum, dampening, weight_decay, nesterov, maximize)
+        both(optimizer.sgd_step, [True, True, momentum > 0], *rest)
+    for decoupled in (False, True):
+        for top in (False, True):
+            rest = ((1, 2, 3), 0.1, 0.9, 0.999, 1e-8, weight_decay, decoupled, maximize)
+            both(optimizer.adam_step, [True] * 4 + [top], *rest)
+
+
+def test_parameter_with_gaps_is_left_to_numpy_untouched() -> None:
+    whole, gaps = normal(4), normal(8)[::2]
+    before = whole.copy()
+    rest = ((whole, gaps), None, 0.1, 0, 0, 0, False, False)
+    assert optimizer.sgd_step((whole, gaps), *rest) is None
+    np.testing.assert_array_equal(whole, before)
+
+
+# casts --------------------------------------------------------------------------------------------
+
+
+def test_every_half_becomes_the_same_single() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    np.testing.assert_array_equal(creation.cast(halves, pg.float32), halves.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", [pg.float16, pg.bfloat16])
+def test_singles_are_rounded_to_halves_as_by_numpy(dtype: pg.dtype) -> None:
+    native = np.dtype(ml_dtypes.bfloat16 if dtype is pg.bfloat16 else np.float16)
+    # Every half, the numbers halfway between two, and their neighbours; and any bits at all.
+    halves = np.arange(1 << 16, dtype=np.uint16).view(native).astype(np.float32).view(np.uint32)
+    tie = np.uint32(1 << (15 if dtype is pg.bfloat16 else 12))
+    near = [halves, *[halves + tie + np.uint32(step) for step in (-1 % (1 << 32), 0, 1)]]
+    bits = np.concatenate([*near, places(1 << 32, 1 << 18).astype(np.uint32)])
+    x = bits.view(np.float32)
+    with np.errstate(all="ignore"):
+        want = x.astype(native)
+    found = creation.cast(x, dtype)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(want))
+    kept = ~np.isnan(x)
+    np.testing.assert_array_equal(found[kept].view(np.uint16), want[kept].view(np.uint16))
+
+
+# threads ------------------------------------------------------------------------------------------
+
+ROWS = 2 * threads.PAYING // 50
+SHARED = {
+    "layer_norm": (normalization.layer_norm, normal(ROWS, 50), normal(50), None, 1, EPS),
+    "layer_norm_backward": (
+        normalization.layer_norm_backward,
+        normal(ROWS, 50),
+        normal(ROWS, 50)[::-1],
+        normal(50),
+        1,
+        EPS,
+    ),
+    "batch_norm": (normalization.batch_norm, normal(20, 50, ROWS // 20), None, None, EPS),
+    "cross_entropy": (loss.cross_entropy, normal(ROWS, 50), places(50, ROWS), None, -1, "mean"),
+    "mse_loss": (loss.mse_loss, normal(ROWS, 50), normal(ROWS, 50)[::-1], "sum"),
+    "scatter_add": (
+        indexing.scatter_add,
+        normal(3, 2000),
+        places(3, ROWS // 40, 2000),
+        normal(ROWS // 40, 2000),
+        0,
+    ),
+    "embedding_backward": (
+        indexing.embedding_backward,
+        normal(ROWS, 50),
+        places(30, ROWS),
+        30,
+        None,
+    ),
+    "max_pool": (
+        pooling.max_pool,
+        normal(16, 8, 60, 60),
+        (2, 2),
+        (2, 2),
+        (0, 0),
+        (1, 1),
+        False,
+    ),
+    "convolution": (
+        convolution.convolution,
+        normal(16, 8, 40, 40),
+        normal(8, 1, 3, 3),
+        None,
+        (1, 1),
+        (0, 0),
+        (1, 1),
+        8,
+    ),
+    "keep_mask": (sampling.keep_mask, 5, 0, 0.3, (ROWS, 50), pg.float32, NUMPY),
+    "cumsum": (reduction.cumsum, normal(ROWS, 50), 0),
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_result_does_not_depend_on_the_number_of_threads(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if threads._most < 2:
+        pytest.skip("one processor, or NUMBA_NUM_THREADS=1")
+    kernel, *arguments = SHARED[name]
+    claims: list[int] = []
+    taken = threads.taken
+    monkeypatch.setattr(threads, "taken", lambda: claims.append(1) or taken())
+    monkeypatch.setattr(threads, "_count", 2)
+    shared = kernel(*arguments)
+    assert claims
+    monkeypatch.setattr(threads, "_count", 1)
+    for one, other in zip(leaves(shared), leaves(kernel(*arguments)), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_all_modules_of_the_manifest_are_there() -> None:
+    for module in pg.backends.backend("numba").manifest.modules:
+        importlib.import_module(module)
