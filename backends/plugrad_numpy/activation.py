@@ -47,7 +47,7 @@ def relu_backward(g, y):
         return None
     mask = np.greater(y, 0).view(np.int8)
     mask = np.negative(mask, out=mask).astype(integer)
-    return np.bitwise_and(g.view(integer), mask).view(g.dtype)
+    return np.bitwise_and(g.view(integer), mask, out=mask).view(g.dtype)
 
 
 @kernel
