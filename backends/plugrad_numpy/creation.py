@@ -36,7 +36,7 @@ def arange(start, step, count, dtype, device):
 @kernel
 @quietly
 def cast(x, dtype):
-    if x.dtype.kind == "c" and not dtype.is_complex:
+    if x.dtype.kind == "c" and dtype.kind in ("int", "float"):
         x = x.real
     return x.astype(NATIVE[dtype])
 

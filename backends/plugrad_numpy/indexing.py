@@ -18,6 +18,8 @@ from plugrad_numpy.arrays import HALVES, quietly
 @kernel
 def index(x, indices):
     used = [axis for axis, each in enumerate(indices) if each is not None]
+    if not used:
+        return x.copy()
     try:
         # `take` is the faster one, but in an array without elements checks nothing.
         if len(used) == 1 and x.size:

@@ -181,13 +181,60 @@ def near_one(*shape: int) -> Array:
 
 
 def rare(*shape: int) -> Array:
-    """Zeros, and in every second row or so one other number."""
-    return Array(shape, lambda draw, shape, dtype: draw.uniform(0, 1, shape) < 0.5 / shape[-1])
+    """Zeros, and in every second row or so one other number, imaginary where there are such."""
+    return Array(
+        shape,
+        lambda draw, shape, dtype: _ones(draw.uniform(0, 1, shape) < 0.5 / shape[-1], dtype),
+    )
 
 
 def common(*shape: int) -> Array:
-    """Ones, and in every second row or so one zero."""
-    return Array(shape, lambda draw, shape, dtype: draw.uniform(0, 1, shape) >= 0.5 / shape[-1])
+    """Ones, or imaginary units, and in every second row or so one zero."""
+    return Array(
+        shape,
+        lambda draw, shape, dtype: _ones(draw.uniform(0, 1, shape) >= 0.5 / shape[-1], dtype),
+    )
+
+
+def tenths(*shape: int) -> Array:
+    """From -3 to 3 in steps of 0.1, which no binary float holds."""
+    return Array(shape, lambda draw, shape, dtype: draw.integers(-30, 31, shape) / 10)
+
+
+def nonzero_tenths(*shape: int) -> Array:
+    """0.1, 0.2 or 0.3 of either sign."""
+
+    def draw_tenths(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+        return draw.integers(1, 4, shape) * draw.choice([-1, 1], shape) / 10
+
+    return Array(shape, draw_tenths)
+
+
+def rising(*shape: int) -> Array:
+    """0, 1/8, 2/8, and so on: the last is the largest."""
+    return Array(shape, lambda draw, shape, dtype: np.arange(math.prod(shape)).reshape(shape) / 8)
+
+
+def falling(*shape: int) -> Array:
+    """0, -1/8, -2/8, and so on: the last is the least."""
+    return Array(shape, lambda draw, shape, dtype: -np.arange(math.prod(shape)).reshape(shape) / 8)
+
+
+def far(*shape: int) -> Array:
+    """Complex numbers whose squares overflow their dtype."""
+
+    def draw_far(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+        size = 1e30 if dtype.itemsize == 8 else 1e250
+        return size * _nonzero(draw, shape, dtype)
+
+    return Array(shape, draw_far)
+
+
+def borders(count: int) -> Array:
+    """Where rounding to a narrower dtype is decided: halfway between two of its numbers and beside,
+    at its end, below its normal numbers; and NaN of unusual bits.
+    """
+    return Array((count,), _borders)
 
 
 def holed(*shape: int) -> Array:
@@ -263,7 +310,10 @@ def _wide(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
         x = draw.integers(ends.min, ends.max, shape, native(dtype), endpoint=True)
         # Some lie so close together that a float takes them for one.
         near = (ends.max // 2 + draw.integers(0, 10, shape)).astype(native(dtype))
-        return np.where(draw.uniform(0, 1, shape) < 0.4, near, x)
+        x = np.where(draw.uniform(0, 1, shape) < 0.4, near, x)
+        if x.size > 2:
+            x.flat[x.size // 2], x.flat[-1] = ends.min, ends.max
+        return x
     if dtype.is_complex:
         return _reals(draw, shape, dtype)
     return 10 ** draw.uniform(-4, 4, shape) * draw.choice([-1, 1], shape)
@@ -287,7 +337,41 @@ def _gapped(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
     if dtype.kind in ("bool", "int"):
         return x
     gaps = draw.choice([np.nan, np.inf, -np.inf], shape)
-    return np.where(draw.uniform(0, 1, shape) < 0.4, gaps, x)
+    missing = draw.uniform(0, 1, shape) < 0.4
+    if not dtype.is_complex:
+        return np.where(missing, gaps, x)
+    # Of a complex number either part alone may be missing.
+    first = draw.uniform(0, 1, shape) < 0.5
+    x.real = np.where(missing & first, gaps, x.real)
+    x.imag = np.where(missing & ~first, gaps, x.imag)
+    return x
+
+
+def _ones(mask: Any, dtype: DType) -> Any:
+    return mask * 1j if dtype.is_complex else mask
+
+
+def _borders(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:
+    if dtype.kind == "int":
+        near = np.array([(1 << bits) + odd for bits in (8, 11, 24, 53) for odd in (-1, 1, 3)])
+        near = np.concatenate([near, -near, [65519, 65520]])
+        limits = np.iinfo(native(dtype))
+        return np.resize(near[(near >= limits.min) & (near <= limits.max)], shape)
+    found: list[float] = []
+    for narrow in FLOATS:
+        if narrow.itemsize < dtype.itemsize:
+            limits = ml_dtypes.finfo(native(narrow))
+            eps, least = float(limits.eps), float(limits.smallest_subnormal)
+            top = float(limits.max) * (1 + eps / 4)
+            halves = [1 + eps / 2, 1 + 1.5 * eps, 2 - eps / 2, 3 + 3 * eps, top]
+            halves += [least / 2, 1.5 * least, 2.5 * least, float(limits.smallest_normal) + least]
+            # Far enough beside for those that round to single precision first.
+            found += [each * near for each in halves for near in (1, 1 - 2**-20, 1 + 2**-20)]
+    x = np.array(found).astype(native(dtype))
+    bits = np.array([0x7FC00001, 0x7FFFFFFF, 0xFFFFFFFF], np.uint32)
+    if dtype.name == "float32":
+        x = np.concatenate([x, bits.view(np.float32)])
+    return np.resize(np.concatenate([x, -x]), shape)
 
 
 def _small(draw: Draw, shape: tuple[int, ...], dtype: DType) -> Any:

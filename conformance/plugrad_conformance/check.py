@@ -108,7 +108,7 @@ def allowed_error(
     size = max(1.0, _largest(want), *sizes)
     term = max(1.0, float(np.prod(sizes))) if tolerance.product else size
     count = max([array.size for array in operands], default=1)
-    exact = np.nan_to_num(np.abs(want), nan=0, posinf=0, neginf=0)
+    exact = np.nan_to_num(np.abs(want).astype(np.float64), nan=0, posinf=0, neginf=0)
     with np.errstate(all="ignore"):
         room = eps * (tolerance.own * exact + tolerance.steps * size)
         # Halves are summed in float32, so only float32's unit grows with the number of terms.
@@ -165,7 +165,7 @@ def _worst_element(got: Array, want: Array, room: Array) -> str:
         error = np.where((found == exact) | (found == rounded), 0, np.abs(found - exact))
         error = np.where(np.isnan(found) & np.isnan(exact), 0, error)
         error = np.where(np.isnan(error), np.inf, error)
-        wrong = error > room
+        wrong = ~(error <= room)
         if not error.size:
             return ""
         failed = bool(np.any(wrong))

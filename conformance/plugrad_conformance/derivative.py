@@ -87,6 +87,14 @@ class Problem:
             for g, x in zip(found, self.inputs, strict=True)
         ]
 
+    def gradient_alone(self, position: int, cotangents: list[Array]) -> Array:
+        """The framework's gradient by one input, where no other wants any."""
+        tensors = self._tensors(self.inputs)
+        tensors[position].requires_grad_()
+        (found,) = pull(self.outputs(tensors), [tensors[position]], self._tensors(cotangents))
+        x = self.inputs[position]
+        return np.zeros(x.shape, x.dtype) if found is None else to_numpy(found)
+
     def first_order(self) -> Problem2:
         """The map from inputs and cotangents to the gradients, to be differentiated once more."""
         return Problem2(self)

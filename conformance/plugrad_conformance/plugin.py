@@ -95,9 +95,17 @@ class Door:
         for item in ours:
             item.add_marker(pytest.mark.filterwarnings("error"))
         if ours:
+            if self._leads:
+                _module("asking").device_of(self._config)  # ends the run where there is none
             asking = _module("asking").Asking(self._config)
             asking.choose(items, _SUITE)
             self._config.pluginmanager.register(asking, "plugrad_conformance_asking")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """End the run where there is no device, before a worker would."""
+        if any(map(_is_of_suite, ids)):
+            _module("asking").device_of(self._config)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what cannot be collected."""

@@ -1,4 +1,8 @@
-"""A failure as a program to paste: a row's tensors as literals, the call, and what was expected."""
+"""A failure as a program to paste: a row's tensors, the call, and what was expected.
+
+Few numbers are written down, many as the pattern that they follow or the row that draws them. Where
+there is neither, the program asks the kit about the row again.
+"""
 
 from __future__ import annotations
 
@@ -26,23 +30,38 @@ def program(
 
     `want` is None where nothing in particular was expected but that it runs.
     """
+    expected = [] if want is None else [f"# expected: {_shortened(want)}"]
+    try:
+        lines = _call(row, device, arrays, layout, cotangents)
+    except _TooManyNumbersError:
+        options = ["--pyargs", "plugrad_conformance", "--backend", device, "-k", str(row)]
+        lines = ["import pytest", f"pytest.main({options})"]
+    return "\n".join([*lines, *expected])
+
+
+class _TooManyNumbersError(ValueError):
+    """An array that a program cannot hold."""
+
+
+def _call(
+    row: Row, device: str, arrays: Sequence[Any], layout: Layout | None, cotangents: Sequence[Any]
+) -> list[str]:
+    """The lines that call the operator, or its derivative where there are cotangents."""
     operator = row.case.operator
     text = _Text(row, device, layout, arrays, bool(cotangents))
     pairs = zip(operator.tensors, arrays, strict=True)
     operands = [text.operand(name, value) for name, value in pairs]
     operands += [_code(value) for value in row.params(device)]
     module = operator.function.__module__
-    lines = ["import plugrad", *([] if module.startswith("plugrad.") else [f"import {module}"])]
-    lines += ['nan, inf = float("nan"), float("inf")', *text.lines]
-    lines.append(f"out = {module}.{operator.name}({', '.join(operands)})")
+    given = ", ".join(_tensor(cotangent, device) for cotangent in cotangents)
+    lines = [*text.lines, f"out = {module}.{operator.name}({', '.join(operands)})"]
     if cotangents:
-        given = ", ".join(_literal(cotangent, device) for cotangent in cotangents)
         lines.append(f"print(*plugrad.autograd.grad(out, [{', '.join(text.inputs)}], [{given}]))")
     else:
         lines.append("print(out)")
-    if want is not None:
-        lines.append(f"# expected: {_shortened(want)}")
-    return "\n".join(lines)
+    head = ["import plugrad", *([] if module.startswith("plugrad.") else [f"import {module}"])]
+    head += ["import numpy"] * any("numpy.r" in line for line in lines)
+    return [*head, 'nan, inf = float("nan"), float("inf")', *lines]
 
 
 def contents(row: str, layout: str | None = None) -> list[Any]:
@@ -90,9 +109,10 @@ class _Text:
         stored, look = value, ""
         if self._layout is not None and self._layout.fits(value.shape):
             stored, look = self._layout.store(value), self._layout.text(value.shape)
-        made = _literal(stored, self._device)
         if id(value) in self._large:
             made = f"plugrad.tensor(arrays[{self._large[id(value)]}], device={self._device!r})"
+        else:
+            made = _tensor(stored, self._device)
         if self._graded and value.dtype.kind not in "biu":
             made += ".requires_grad_()"
             self.inputs.append(name)
@@ -100,18 +120,41 @@ class _Text:
         return f"{name}{look}"
 
 
-def _literal(array: Any, device: str) -> str:
+def _tensor(array: Any, device: str) -> str:
+    """The expression that makes a tensor with these elements."""
     place = f"dtype={BY_NAME[array.dtype.name]}, device={device!r}"
     if not array.size:
         return f"plugrad.zeros{array.shape}".replace(",)", ")")[:-1] + f", {place})"
-    return f"plugrad.tensor({_shortened(array)}, {place})"
+    many = array.size > _MOST_NUMBERS
+    return f"plugrad.tensor({_pattern(array) if many else _listed(array)}, {place})"
+
+
+def _listed(array: Any) -> str:
+    with np.errstate(all="ignore"):  # a signalling NaN
+        return repr((array if array.dtype.kind in "biuc" else array.astype(np.float64)).tolist())
+
+
+def _pattern(array: Any) -> str:
+    """Many elements as a few that are each repeated and then all again, if that is what they are;
+    else raises.
+    """
+    flat = np.ascontiguousarray(array).reshape(-1)
+    bits = flat.view(f"V{flat.itemsize}")  # NaN equals NaN, and -0 is not 0
+    changes = np.flatnonzero(bits[1:] != bits[:-1]) + 1
+    run = int(changes[0]) if changes.size else 1
+    heads = bits[::run]
+    for period in range(1, min(_MOST_NUMBERS, heads.size) + 1):
+        if np.array_equal(bits, np.resize(np.repeat(heads[:period], run), flat.shape)):
+            listed = _listed(flat[::run][:period])
+            each = listed if run == 1 else f"numpy.repeat({listed}, {run})"
+            return f"numpy.resize({each}, {array.shape})"
+    raise _TooManyNumbersError
 
 
 def _shortened(array: Any) -> str:
-    wide = array if array.dtype.kind in "biuc" else array.astype(np.float64)
     if array.size <= _MOST_NUMBERS:
-        return repr(wide.tolist())
-    return f"... {array.size} numbers, the first of them {wide.reshape(-1)[:5].tolist()} ..."
+        return _listed(array)
+    return f"{array.size} numbers, the first of them {_listed(array.reshape(-1)[:5])}"
 
 
 def _code(value: Any) -> str:

@@ -20,13 +20,13 @@ SCHEMA = 1
 Outcome = Literal["passed", "failed", "crash", "timeout", "expected", "unsupported", "skipped"]
 
 #: What a row can be, from good to bad. `inherited`: a kernel of the backend that this one builds on
-#: answered.
+#: answered. `right`: so far as a part of the questions can tell; who answers was not among them.
 STATUSES = (
-    *("native", "inherited", "composite", "declined", "view", "unsupported"),
+    *("native", "inherited", "composite", "declined", "view", "right", "unsupported"),
     *("expected failure", "unexpected pass", "fail", "timeout", "crash"),
 )
-RIGHT: frozenset[str] = frozenset(STATUSES[:5])
-WRONG: frozenset[str] = frozenset(STATUSES[7:])
+RIGHT: frozenset[str] = frozenset(STATUSES[:6])
+WRONG: frozenset[str] = frozenset(STATUSES[8:])
 
 _SEVERITY: dict[str, int] = {
     name: place
@@ -125,7 +125,7 @@ class Entry:
             return found
         if self.dtype is None:
             return "pass" if self.outcome == "passed" else "skipped"
-        return self.answer or "skipped"
+        return self.answer or ("right" if self.outcome == "passed" else "skipped")
 
     def record(self) -> dict[str, Any]:
         """As it stands in the file: what is empty is left out."""
@@ -183,10 +183,17 @@ class Result:
         return not self.problems and not self.wrong()
 
     @property
+    def partial(self) -> bool:
+        """Whether an option left rows or questions of its levels out."""
+        selection = self.about["selection"]
+        return any(selection[name] for name in ("narrowed", "operators", "dtypes"))
+
+    @property
     def strict(self) -> bool:
-        """Whether it conforms without a widened tolerance and without an expected failure."""
+        """Whether it conforms as a whole, without a widened tolerance or an expected failure."""
         expected = self.about["expectations"]
-        return self.conforms and not (expected["tolerance"] or expected["failures"])
+        excused = expected["tolerance"] or expected["failures"]
+        return self.conforms and not self.partial and not excused
 
     def levels(self) -> list[dict[str, Any]]:
         """Of each level asked: rows and checks that were asked at it, and how many are wrong."""

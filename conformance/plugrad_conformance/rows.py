@@ -14,7 +14,7 @@ import numpy as np
 import plugrad
 from plugrad.dtypes import DType
 from plugrad_conformance import scope
-from plugrad_conformance.case import DEVICE, DTYPE, Call, Case, Placeholder, native
+from plugrad_conformance.case import DEVICE, DTYPE, Array, Call, Case, Placeholder, native
 from plugrad_conformance.cases import CASES
 
 Arrays = tuple[Any, ...]
@@ -36,6 +36,11 @@ class Row:
     def call(self) -> Call:
         """The recipes and parameters."""
         return self.case.variants[self.variant]
+
+    @property
+    def recipes(self) -> list[Array]:
+        """The recipes of all tensors, tuples opened."""
+        return list(leaves(self.call.tensors))
 
     @property
     def dtypes(self) -> set[DType]:

@@ -75,6 +75,8 @@ def select(
     """
     if level is not None and not 0 <= level <= HIGHEST:
         raise SelectionError(f"--level: expected 0 to {HIGHEST}, got {level}")
+    if not 1 <= contract <= CONTRACT_VERSION:
+        raise SelectionError(f"--against: expected 1 to {CONTRACT_VERSION}, got {contract}")
     chosen = Selection(
         HIGHEST if level is None else level,
         _names("--operators", operators, ops.operators),

@@ -50,7 +50,7 @@ class Verdict:
         """Take in what a report says of a question."""
         if self._scratch is None:
             run = getattr(getattr(report, "node", None), "workerinput", {}).get("testrunuid")
-            self._scratch = Scratch(run or str(os.getpid()))
+            self._share(run or str(os.getpid()))
         for name, value in report.user_properties:
             if name == PROPERTY:
                 self._add(Fact(**cast("dict[str, Any]", value)))
@@ -65,8 +65,7 @@ class Verdict:
         question = question_of(node_id)
         words = ""
         if (node := getattr(report, "node", None)) is not None:
-            self._scratch = Scratch(node.workerinput["testrunuid"])
-            words = self._scratch.last_words(node.gateway.id)
+            words = self._share(node.workerinput["testrunuid"]).last_words(node.gateway.id)
         how = "timeout" if is_timeout(words) else "crash"
         fact = Fact(node_id, how, error=how)
         said = "its process was stopped: it took longer than its time"
@@ -78,6 +77,13 @@ class Verdict:
         if self._scratch is not None:
             self._scratch.note_end(question.subject, question.operator, how)
         report.user_properties = [*report.user_properties, (PROPERTY, as_property(fact))]
+
+    def _share(self, run: str) -> Scratch:
+        """The folder of the run's processes, which goes when they do."""
+        if self._scratch is None:
+            self._scratch = Scratch(run)
+            self._config.add_cleanup(self._scratch.remove)
+        return self._scratch
 
     def _add(self, fact: Fact) -> None:
         question = question_of(fact.node)
@@ -95,7 +101,9 @@ class Verdict:
         """Judge the run."""
         chosen, narrowed = self._selection, narrowing(self._config)
         rows = [str(row) for row in chosen.rows()]
-        missing = [row for row in rows if self._unanswered(row)]
+        # Some answers are enough where somebody wants but some; else who answers must be known.
+        silent = ("skipped",) if narrowed else ("skipped", "right")
+        missing = [row for row in rows if self._status(row) in silent]
         problems, notes = [*self._uncollected], []
         if narrowed:
             asked = len(rows) - len(missing)
@@ -116,7 +124,7 @@ class Verdict:
                 "not isolated: a kernel that ends the process ends the run; with -n, or by the "
                 "command plugrad conformance, it costs its row"
             )
-        kept = [self._entries[row].record() for row in rows if not self._unanswered(row)]
+        kept = [self._entries[row].record() for row in rows if self._status(row) != "skipped"]
         neighbours(kept)
         notes += _underclaimed(kept)
         notes += [f"{text} ({count} times)" for text, count in self._remarks.items()]
@@ -138,13 +146,11 @@ class Verdict:
             problems,
             notes,
         )
-        if self._scratch is not None:
-            self._scratch.remove()
         return self.result
 
-    def _unanswered(self, row: str) -> bool:
+    def _status(self, row: str) -> str:
         entry = self._entries.get(row)
-        return entry is None or entry.status == "skipped"
+        return "skipped" if entry is None else entry.status
 
 
 def narrowing(config: pytest.Config) -> str:

@@ -62,7 +62,7 @@ def test_command_refuses_what_does_not_exist(tmp_path: Path) -> None:
     for options, complaint in (
         (("--operators", "sofmax"), "did you mean softmax"),
         (("--level", "9"), "invalid choice"),
-        (("--against", "0"), "no row is left"),
+        (("--against", "0"), "expected 1 to"),
     ):
         done = run(tmp_path, *common, *options)
         assert done.returncode == 2, done.stdout + done.stderr
@@ -88,6 +88,15 @@ def test_results_of_several_runs_make_one_page(tmp_path: Path) -> None:
     done = run(tmp_path, "-m", "plugrad_conformance", "--report", str(page))
     assert done.returncode == 2
     assert "no result of the conformance kit" in done.stderr
+
+
+def test_every_field_of_the_result_is_in_the_readme(claims: Any) -> None:
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    document = claims[1]
+    fields = {*document, *document["backend"], *document["contract"], *document["score"]}
+    fields |= {*document["selection"]}
+    fields |= {name for entry in (*document["rows"], *document["checks"]) for name in entry}
+    assert {name for name in fields if f"`{name}`" not in text} == set()
 
 
 # the denominator ----------------------------------------------------------------------------------

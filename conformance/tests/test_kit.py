@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -197,6 +198,13 @@ def test_what_is_not_close_raises(got: Any, want: Any, complaint: str) -> None:
         assert_close(got, want, row_named("tanh-float32-rows"), "numpy")
 
 
+def test_number_in_place_of_nan_is_not_close_in_any_dtype() -> None:
+    half = np.dtype(ml_dtypes.bfloat16)
+    got, want = np.array([0, 2], half), np.array([np.nan, 2], half)
+    with pytest.raises(AssertionError, match="1 of 2"):
+        assert_close(got, want, row_named("neg-bfloat16-rows"), "numpy")
+
+
 @pytest.mark.parametrize(
     ("got", "want"),
     [
@@ -296,6 +304,7 @@ def pytest_in(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 def test_kit_runs_from_an_empty_folder_and_says_who_answered(tmp_path: Path) -> None:
     options = ("--pyargs", "plugrad_conformance", "--backend", "numpy", "-k", "cumsum-float32")
+    options += ("--operators", "cumsum", "--level", "1")
     done = pytest_in(tmp_path, *options)
     assert done.returncode == 0, done.stdout
     asked = sum(str(row).startswith("cumsum-float32") for row in rows())
@@ -307,6 +316,16 @@ def test_backend_that_is_not_there_ends_the_run_with_its_reason(tmp_path: Path) 
     done = pytest_in(tmp_path, "--pyargs", "plugrad_conformance", "--backend", "abacus", "-x")
     assert done.returncode == 4
     assert "abacus" in done.stdout + done.stderr
+    assert "no tests ran" in done.stdout
+
+
+def test_some_of_the_questions_are_enough_for_whoever_asks_no_more(tmp_path: Path) -> None:
+    options = ("--pyargs", "plugrad_conformance", "--backend", "numpy", "--operators", "tanh")
+    done = pytest_in(tmp_path, *options, "--level", "0", "-k", "test_values and tanh-float32")
+    assert done.returncode == 0, done.stdout
+    asked = sum(str(row).startswith("tanh-float32") for row in rows())
+    assert f"{asked} of " in done.stdout
+    assert f"plugrad conformance, numpy: {asked} rows: {asked} right" in done.stdout
 
 
 def test_option_alone_imports_no_array_library(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from plugrad import dtypes, ops
-from plugrad_conformance import levels
+from plugrad_conformance import levels, selection
 from plugrad_conformance.layouts import LAYOUTS
 from plugrad_conformance.levels import level_of_module, question_of, rows_by_name
 from plugrad_conformance.program import program
@@ -81,11 +82,18 @@ def test_level_zero_counts_the_rows_of_operators_without_a_body() -> None:
 )
 def test_option_that_selects_nothing_is_refused(options: Any, complaint: str) -> None:
     with pytest.raises(SelectionError, match=complaint):
-        select(*options, 1)
+        select(*options, contract=1)
+
+
+@pytest.mark.parametrize("contract", [0, selection.CONTRACT_VERSION + 1])
+def test_contract_that_nobody_wrote_is_refused(contract: int) -> None:
+    with pytest.raises(SelectionError, match=f"--against: expected 1 to .*, got {contract}"):
+        select(None, None, None, contract)
 
 
 def test_operator_newer_than_the_contract_is_not_required(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ops.operators["softmax"], "since", 2)
+    monkeypatch.setattr(selection, "CONTRACT_VERSION", 2)
     older = select(1, None, "float32", 1)
     assert {row.case.name for row in older.not_required()} == {"softmax"}
     assert len(older.rows()) + len(older.not_required()) == len(
@@ -113,6 +121,7 @@ NATIVE = Fact("n", "passed", answer="native", by="plugrad_x")
     [
         (["passed"], "native"),
         (["passed", "skipped"], "native"),
+        (["skipped"], "native"),
         (["unsupported", "passed"], "unsupported"),
         (["expected", "unsupported"], "expected failure"),
         (["failed", "expected", "passed"], "fail"),
@@ -122,6 +131,11 @@ NATIVE = Fact("n", "passed", answer="native", by="plugrad_x")
 )
 def test_row_has_the_worst_of_its_answers(outcomes: list[Any], status: str) -> None:
     assert row("tanh-float32-rows", NATIVE, *[Fact("n", o) for o in outcomes])["status"] == status
+
+
+def test_row_that_nobody_asked_who_answers_is_right_or_was_not_asked() -> None:
+    assert row("tanh-float32-rows", Fact("n", "passed"))["status"] == "right"
+    assert row("tanh-float32-rows", Fact("n", "skipped"))["status"] == "skipped"
 
 
 def test_row_keeps_the_error_that_came_nearest_to_what_is_allowed() -> None:
@@ -233,12 +247,17 @@ class Reader(HTMLParser):
         self.buttons: list[dict[str, str | None]] = []
         self.scripts: list[str] = []
         self.links: list[str] = []
+        self.ids: list[str] = []
+        self.badges: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in ("meta", "link", "br"):
             self.open.append(tag)
         if tag == "button":
             self.buttons.append(dict(attrs))
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        kind = dict(attrs).get("class") or ""
+        self.badges += [kind] * kind.startswith("badge")
         self.links += [value or "" for name, value in attrs if name in ("src", "href")]
 
     def handle_endtag(self, tag: str) -> None:
@@ -262,6 +281,37 @@ def test_page_holds_all_that_it_shows_and_nothing_escapes() -> None:
     assert broken[0] == "exp-float32-rows"
     assert broken[-1]["program"] == "import plugrad\nprint('</script>')"
     assert "<!--" not in text
+    assert {"wrong", "opened"} <= set(reader.ids)
+    assert reader.badges == ["badge fails", "badge strict"]
+
+
+def test_page_of_a_part_gives_no_badge() -> None:
+    reader = Reader()
+    selected = {"operators": ["tanh"], "dtypes": None, "narrowed": ""}
+    reader.feed(page.page([result(row("tanh-float32-rows", NATIVE), selection=selected)]))
+    assert reader.badges == ["badge part"]
+
+
+def test_program_of_many_numbers_in_a_pattern_rebuilds_them() -> None:
+    found = rows_by_name()["add-float32-rows"]
+    few = np.array([np.nan, np.inf, -0.0, 0.0, 1.5], np.float32)
+    grid = [each.reshape(-1) for each in np.meshgrid(few, few)]
+    arrays = tuple([np.resize(each, 70001) for each in grid])
+    text = program(found, "numpy", arrays, None, np.add(*arrays))
+    assert len(text) < 1000
+    names: dict[str, Any] = {}
+    exec(compile(text, "program", "exec"), names)
+    for name, array in zip("xy", arrays, strict=True):
+        assert names[name].numpy().tobytes() == array.tobytes()
+
+
+def test_program_of_many_numbers_without_a_pattern_asks_about_the_row_again() -> None:
+    found = rows_by_name()["tanh-float32-rows"]
+    array = np.random.default_rng(0).normal(size=70001).astype(np.float32)
+    text = program(found, "numpy", (array,), None, None)
+    assert text.splitlines()[0] == "import pytest"
+    assert "'-k', 'tanh-float32-rows'" in text
+    compile(text, "program", "exec")
 
 
 @pytest.mark.parametrize("order", [None, "transposed"])

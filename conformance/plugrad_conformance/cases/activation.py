@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from plugrad.dtypes import float64
 from plugrad.ops import activation as ops
 from plugrad_conformance.case import (
     COMPOSED,
@@ -26,7 +25,13 @@ from plugrad_conformance.case import (
     unit,
 )
 from plugrad_conformance.cases.elementwise import erf
-from plugrad_conformance.cases.patterns import at_ends, at_scale, binary, unary
+from plugrad_conformance.cases.patterns import (
+    along_each_axis,
+    at_ends,
+    at_scale,
+    binary,
+    unary,
+)
 
 
 def _sigmoid(x):
@@ -137,10 +142,11 @@ def _scaled(*recipes):
         "square": ((5, 5), 0),
         "cube": ((3, 3, 3), 1),
     }
-    return {
-        name: call(*[recipe(*shape) for recipe in recipes], dim=dim)
-        for name, (shape, dim) in shapes.items()
-    }
+
+    def made(shape, dim):
+        return call(*[recipe(*shape) for recipe in recipes], dim=dim)
+
+    return {name: made(*each) for name, each in shapes.items()} | along_each_axis(made)
 
 
 _ELEMENTWISE = (
@@ -180,7 +186,7 @@ CASES = (
             each(steep=call(steep(61))),
             reference,
             COMPOSED,
-            (*SINGLE, float64),
+            FLOATS,
             differentiable=False,
             layouts=False,
         )
@@ -196,7 +202,7 @@ CASES = (
             each(steep=call(reals(61), steep(61))),
             reference,
             COMPOSED.wider(4),
-            (*SINGLE, float64),
+            FLOATS,
             differentiable=False,
             layouts=False,
         )

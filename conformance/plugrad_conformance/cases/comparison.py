@@ -76,6 +76,10 @@ _CASES = (
         each(
             large=call(bools(259, 257), reals(259, 257), reals(259, 257)),
             huge=call(bools(70001), reals(70001), reals()),
+            one=call(bools(1), reals(5), reals(5)),
+            one_by_one=call(bools(1, 1), reals(3, 5), reals(5)),
+            number=call(bools(), reals(3, 5), reals(3, 5)),
+            one_first=call(bools(3, 5), reals(1, 1), reals(3, 5)),
             deep=call(bools(2, 1, 3, 2, 2), reals(2, 2, 1, 2, 2), reals(3, 2, 2)),
         ),
         np.where,

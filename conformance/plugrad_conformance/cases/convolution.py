@@ -92,6 +92,7 @@ _SHAPES = {
     "depthwise": ((1, 3, 4, 5), (3, 1, 3, 3), (1, 1), (1, 1), (1, 1), 3),
     "pointwise": ((2, 3, 3, 4), (5, 3, 1, 1), (1, 1), (0, 0), (1, 1), 1),
     "line": ((2, 3, 9), (4, 3, 4), (2,), (1,), (1,), 1),
+    "everything": ((1, 4, 9, 8), (4, 2, 2, 3), (2, 3), (1, 2), (3, 2), 2),
     "cube": ((1, 2, 4, 3, 5), (3, 2, 2, 2, 3), (1, 1, 2), (0, 1, 1), (1, 1, 1), 1),
     "empty": ((0, 2, 4, 5), (3, 2, 3, 3), (1, 1), (0, 0), (1, 1), 1),
 }
@@ -116,6 +117,23 @@ _LARGE = {
     "stride_past_kernel": ((2, 3, 11, 10), (4, 3, 2, 2), (3, 4), (0, 1), (1, 1), 1),
     "much_padding": ((1, 2, 3, 4), (3, 2, 3, 3), (1, 1), (2, 2), (1, 1), 1),
 }
+
+
+def _drawn(number):
+    """Parameters drawn at random: faults hide where two or three of them meet."""
+    draw = np.random.default_rng(number)
+    axes = 1 + number % 3
+    kernel, stride, dilation = draw.integers(1, 4, (3, axes)).tolist()
+    padding = draw.integers(0, 3, axes).tolist()
+    groups, per_group, filters = draw.integers(1, 4, 3).tolist()
+    reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    sizes = [r + int(draw.integers(0, 5)) for r in reach]
+    x = (int(draw.integers(1, 3)), groups * per_group, *sizes)
+    weight = (groups * filters, per_group, *kernel)
+    return x, weight, tuple(stride), tuple(padding), tuple(dilation), groups
+
+
+_LARGE |= {f"drawn_{number}": _drawn(number) for number in range(24)}
 
 
 def _common(stride, padding, dilation, groups):

@@ -7,21 +7,25 @@ import numpy as np
 from plugrad import dtypes
 from plugrad.ops import creation as ops
 from plugrad_conformance.case import (
+    COMPLEX,
     DEVICE,
     DTYPE,
     EVERY,
     EXACT,
     FLOATS,
+    HALVES,
     INEXACT,
     INTEGERS,
     ORDERED,
     SINGLE,
     Case,
+    borders,
     call,
     each,
     native,
     positive,
     reals,
+    stepped,
     wide,
 )
 from plugrad_conformance.cases.patterns import at_scale
@@ -36,7 +40,8 @@ def _arange(start, step, count, dtype, device):
 
 
 def _cast(x, dtype):
-    return (x.real if x.dtype.kind == "c" and not dtype.is_complex else x).astype(native(dtype))
+    lossy = x.dtype.kind == "c" and dtype.kind in ("int", "float")
+    return (x.real if lossy else x).astype(native(dtype))
 
 
 def _filled(shape, value):
@@ -237,6 +242,26 @@ CASES = (
         _cast,
         EXACT,
         (*INTEGERS, *FLOATS),
+        differentiable=False,
+        layouts=False,
+        result=lambda dtype, params: params[0],
+    ),
+    Case(
+        ops.cast,
+        {f"borders_{d.name}": call(borders(131), dtype=d) for d in (*HALVES, dtypes.float32)},
+        _cast,
+        EXACT,
+        (dtypes.int16, dtypes.int32, dtypes.int64, dtypes.float32, dtypes.float64),
+        differentiable=False,
+        layouts=False,
+        result=lambda dtype, params: params[0],
+    ),
+    Case(
+        ops.cast,
+        each(truth=call(stepped(131), dtype=dtypes.bool_)),
+        _cast,
+        EXACT,
+        (*FLOATS, *COMPLEX),
         differentiable=False,
         layouts=False,
         result=lambda dtype, params: params[0],

@@ -12,6 +12,7 @@ from plugrad_conformance.case import (
     COMPOSED,
     EVERY,
     EXACT,
+    FLOATS,
     INEXACT,
     INTEGERS,
     NUMBERS,
@@ -22,10 +23,13 @@ from plugrad_conformance.case import (
     Case,
     call,
     each,
+    far,
     nonzero,
+    nonzero_tenths,
     positive,
     small,
     stepped,
+    tenths,
     unit,
 )
 from plugrad_conformance.cases.patterns import at_ends, at_scale, binary, in_place, ternary, unary
@@ -165,6 +169,28 @@ CASES = (
         EXACT,
         INTEGERS,
         differentiable=False,
+    ),
+    # Quotients that rounding makes whole numbers.
+    *[
+        Case(
+            function,
+            each(tenths=call(tenths(61), nonzero_tenths(61))),
+            reference,
+            EXACT,
+            FLOATS,
+            differentiable=False,
+            layouts=False,
+        )
+        for function, reference in ((ops.floor_divide, np.floor_divide), (ops.fmod, np.fmod))
+    ],
+    Case(
+        ops.abs,
+        each(far=call(far(61))),
+        np.abs,
+        ROUNDED.wider(2),
+        COMPLEX,
+        differentiable=False,
+        layouts=False,
     ),
     *map(at_ends, _CASES),
     *[each for case in _CASES if case.dtypes is not COMPLEX for each in at_scale(case)],

@@ -139,6 +139,7 @@ _READ = each(
     behind=call(reals(2, 3, 4), (None, integers(0, 3, 5), integers(0, 4, 5))),
     deep=call(reals(2, 3, 4, 2), (None, integers(-3, 3, 2, 2), None, integers(-2, 2, 2))),
     one=call(reals(3, 1), (integers(0, 3, 1), integers(0, 1, 1))),
+    whole=call(reals(3, 4), (None, None)),
 )
 
 _ADDED = each(
@@ -149,6 +150,7 @@ _ADDED = each(
     from_the_end=call(reals(9), (integers(-5, 0, 9),), shape=(5,)),
     outer=call(reals(2, 3), (integers(0, 3, 2, 1), integers(0, 4, 3)), shape=(3, 4)),
     nothing=call(reals(0, 4), (integers(0, 3, 0),), shape=(3, 4)),
+    whole=call(reals(3, 4), (None, None), shape=(3, 4)),
 )
 
 
@@ -168,6 +170,8 @@ _WRITTEN = each(
     from_the_end=_put(reals(7), (some_of(7, 4, -7),), reals(4)),
     behind=_put(reals(2, 7, 3), (None, some_of(7, 4)), reals(2, 4, 3)),
     added_number=call(reals(3, 4), (integers(-3, 3, 5), None), reals(), accumulate=True),
+    whole=_put(reals(3, 4), (None, None), reals(4)),
+    added_whole=call(reals(3, 4), (None, None), reals(3, 1), accumulate=True),
     added_behind=call(reals(2, 3, 4), (None, integers(0, 3, 5)), reals(5, 4), accumulate=True),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plugrad.ops import joining as ops
-from plugrad_conformance.case import EVERY, EXACT, SINGLE, Case, call, each, reals
+from plugrad_conformance.case import EVERY, EXACT, INEXACT, SINGLE, Case, call, each, reals
 from plugrad_conformance.cases.patterns import at_ends
 
 
@@ -93,6 +93,14 @@ CASES = (
         _pad,
         EXACT,
         SINGLE,
+        differentiable=False,
+    ),
+    Case(
+        ops.pad,
+        each(fraction=call(reals(3, 4), padding=((1, 0), (0, 2)), value=0.1)),
+        _pad,
+        EXACT,
+        INEXACT,
         differentiable=False,
     ),
     Case(

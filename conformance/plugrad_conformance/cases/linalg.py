@@ -66,6 +66,7 @@ CASES = (
             dot=call(reals(1, 1031), reals(1031, 1)),
             one=call(reals(1, 1), reals(1, 1)),
             no_batch=call(reals(0, 3, 4), reals(4, 5)),
+            back=call(reals(3, 4), reals(4, 3)),
             tall_vector=call(reals(1031, 7), reals(7)),
             long_vectors=call(reals(4099), reals(4099)),
         ),

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
+
+import numpy as np
 
 from plugrad import dtypes as known
 from plugrad.dtypes import DType
@@ -139,6 +142,9 @@ def at_scale(case: Case) -> tuple[Case, Case]:
     ordered = each(grid=shaped((7, 37, 1, 257)), deep=shaped((1, 2, 3, 2, 2, 1)))
     others = each(huge=shaped((70001,)), aligned=shaped((32, 64, 32)))
     if len(first.tensors) > 1:
+        others |= each(one_last=shaped((3, 5), (1, 1)))
+        if not case.operator.writes:
+            others |= each(one_first=shaped((1, 1), (3, 5)), row_first=shaped((1, 5), (4, 5)))
         ordered["deep"] = shaped((2, 3, 2, 2, 5), (3, 1, 2, 1))
         others |= each(
             huge_stretched=shaped((259, 257), (257,)),
@@ -205,5 +211,22 @@ def over_long_axes(case: Case, x: Recipe = reals) -> Case:
         cube=call(x(3, 3, 3), dim=(1,), keepdim=False),
         cube_pair=call(x(3, 3, 3), dim=(0, 2), keepdim=False),
     )
+    # Every choice of axes, one of which has the size 1.
+    for count in range(1, 5):
+        for dim in combinations(range(4), count):
+            name = "axes_" + "_".join(map(str, dim))
+            variants[name] = call(x(3, 1, 4, 2), dim=dim, keepdim=False)
+    variants |= along_each_axis(lambda shape, dim: call(x(*shape), dim=(dim,), keepdim=False))
     single = (known.float32,)
     return replace(case, variants=variants, dtypes=single, special=False, differentiable=False)
+
+
+def along_each_axis(made: Callable[..., Call]) -> dict[str, Call]:
+    """A call along each axis of small tensors that have an axis of size 1 at some place; `made`
+    gives it from the shape and the axis.
+    """
+    return {
+        f"one_at_{place}_along_{dim}": made(tuple(np.insert((2, 3), place, 1).tolist()), dim)
+        for place in range(3)
+        for dim in range(3)
+    }

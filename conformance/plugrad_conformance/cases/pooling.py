@@ -170,6 +170,27 @@ def _means_backward(x, kernel, stride, padding, ceil_mode, *rest):
     return call(reals(*x[:2], *out), input_size=x[2:], **params)
 
 
+def _drawn(number):
+    """Input, kernel, stride, padding and dilation drawn at random, and whether to round up: faults
+    hide where two or three of them meet.
+    """
+    draw = np.random.default_rng(number)
+    axes = 1 + number % 3
+    kernel, stride = draw.integers(1, 4, (2, axes)).tolist()
+    dilation = draw.integers(1, 3, axes).tolist()
+    padding = [int(draw.integers(0, k // 2 + 1)) for k in kernel]
+    sizes = [d * (k - 1) + 1 + int(draw.integers(0, 6)) for d, k in zip(dilation, kernel)]
+    x = (int(draw.integers(1, 3)), int(draw.integers(1, 4)), *sizes)
+    return x, tuple(kernel), tuple(stride), tuple(padding), tuple(dilation), number % 2 == 1
+
+
+def _drawn_average(number):
+    x, kernel, stride, padding, _, ceil_mode = _drawn(number)
+    return x, kernel, stride, padding, ceil_mode, number % 4 < 2, (None, None, 3)[number % 3]
+
+
+_LARGE_AVERAGES |= {f"drawn_{number}": _drawn_average(number) for number in range(18)}
+
 CASES = (
     Case(
         ops.max_pool,
@@ -218,7 +239,8 @@ CASES = (
             whole=_largest((2, 3, 9, 11), (9, 11), (9, 11), (0, 0), (1, 1)),
             one=_largest((1, 1, 3, 4), (1, 1), (1, 1), (0, 0), (1, 1)),
             apart=_largest((2, 3, 11, 10), (2, 2), (3, 4), (0, 1), (1, 1)),
-        ),
+        )
+        | {f"drawn_{number}": _largest(*_drawn(number)) for number in range(18)},
         _max_pool,
         EXACT,
         SINGLE,

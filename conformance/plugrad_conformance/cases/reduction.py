@@ -22,16 +22,18 @@ from plugrad_conformance.case import (
     close,
     common,
     each,
+    falling,
     near_one,
     nonzero,
     positive,
     rare,
     reals,
+    rising,
     shifted,
     steep,
     wide,
 )
-from plugrad_conformance.cases.patterns import over_axes, over_long_axes
+from plugrad_conformance.cases.patterns import along_each_axis, over_axes, over_long_axes
 
 
 def _along(function):
@@ -102,7 +104,7 @@ _LONG_AXIS = each(
     square=call(reals(5, 5), dim=0, keepdim=False),
     cube=call(reals(3, 3, 3), dim=1, keepdim=False),
     one=call(reals(1), dim=0, keepdim=False),
-)
+) | along_each_axis(lambda shape, dim: call(reals(*shape), dim=dim, keepdim=False))
 
 _RUNNING = each(
     tall=call(reals(1031, 7), dim=0),
@@ -115,7 +117,7 @@ _RUNNING = each(
     aligned=call(reals(32, 1024), dim=1),
     square=call(reals(5, 5), dim=0),
     cube=call(reals(3, 3, 3), dim=1),
-)
+) | along_each_axis(lambda shape, dim: call(reals(*shape), dim=dim))
 
 _SPREAD = each(
     rows=call(reals(3, 4), dim=(1,), correction=1, keepdim=False),
@@ -192,6 +194,39 @@ CASES = (
     over_long_axes(_CASES[2], near_one),
     _summed(ops.sum, _along(np.sum)),
     _summed(ops.prod, _along(np.prod)),
+    # More than 16 bits can count.
+    Case(
+        ops.sum,
+        each(many=call(positive(70001), dim=(0,), keepdim=False)),
+        _along(np.sum),
+        EXACT,
+        INTEGRAL,
+        differentiable=False,
+    ),
+    Case(
+        ops.cumsum,
+        each(many=call(positive(70001), dim=0)),
+        lambda x, dim: _running(x, dim),
+        EXACT,
+        INTEGRAL,
+        differentiable=False,
+    ),
+    Case(
+        ops.argmax,
+        each(last=call(rising(70001), dim=0, keepdim=False)),
+        _position(np.argmax),
+        EXACT,
+        SINGLE,
+        differentiable=False,
+    ),
+    Case(
+        ops.argmin,
+        each(last=call(falling(70001), dim=0, keepdim=False)),
+        _position(np.argmin),
+        EXACT,
+        SINGLE,
+        differentiable=False,
+    ),
     *[
         Case(
             function,

@@ -24,6 +24,7 @@ GROUPS = {
     "composite": "composite",
     "declined": "declined",
     "view": "view",
+    "right": "native",
     "unsupported": "unsupported",
     "expected failure": "expected",
     "unexpected pass": "wrong",
@@ -73,7 +74,8 @@ def page(results: Sequence[Result]) -> str:
 def _backend(result: Result) -> str:
     """The card of a backend: who it is, and how far it comes."""
     about = result.about
-    state = "strict" if result.strict else "conforms" if result.conforms else "fails"
+    sound = "part" if result.partial else "strict" if result.strict else "conforms"
+    state = sound if result.conforms else "fails"
     count, total = result.statuses(), len(result.rows)
     right = percent(sum(count[status] for status in RIGHT), total)
     levels = "".join(_level(level) for level in result.levels())

@@ -20,6 +20,7 @@ COLOURS = {
     "composite": "blue",
     "declined": "yellow",
     "view": "bright_black",
+    "right": "green",
     "unsupported": "bright_black",
     "expected failure": "magenta",
     "unexpected pass": "red",
@@ -44,7 +45,7 @@ def table_text(result: Result, width: int, colour: bool) -> str:
 def print_result(console: Console, result: Result) -> None:
     """Print all that a reader of the terminal needs."""
     if result.rows:
-        console.print(_families(result))
+        console.print(_families(result, console.width))
     console.print()
     for level in result.levels():
         console.print(_level(level))
@@ -70,13 +71,11 @@ def verdict(result: Result) -> str:
     """The last line."""
     about, level = result.about, result.about["level"]
     where = f"{result.backend}, contract {about['contract']['judged']}, level {level}"
-    selection = about["selection"]
-    part = selection["narrowed"] or selection["operators"] or selection["dtypes"]
     if not result.conforms:
         wrong = len(result.wrong())
         more = f" and {len(result.problems)} problems" if result.problems else ""
         return f"{where}: does not conform: {wrong} rows and checks are wrong{more}"
-    if part:
+    if result.partial:
         return f"{where}: all that was asked is right; it was a part only"
     if result.strict:
         return f"{where}: conforms, strictly"
@@ -95,10 +94,11 @@ def by_family(result: Result) -> list[tuple[str, list[dict[str, Any]]]]:
     return list(found.items())
 
 
-def _families(result: Result) -> Table:
+def _families(result: Result, width: int) -> Table:
     every = result.statuses()
     shown = [status for status in STATUSES if every[status]]
-    table = Table(box=None, pad_edge=False, show_footer=True)
+    narrow = width < 100
+    table = Table(box=None, pad_edge=False, show_footer=True, padding=(0, 1 if narrow else 2, 0, 0))
     groups = by_family(result)
     table.add_column("family", footer="all")
     table.add_column("rows", justify="right", footer=str(len(result.rows)))
@@ -107,17 +107,17 @@ def _families(result: Result) -> Table:
         table.add_column(
             Text(status, style=colour), justify="right", footer=Text(str(every[status]))
         )
-    table.add_column("native %", justify="right", footer=_percent(every, ("native",)))
-    table.add_column("total %", justify="right", footer=_percent(every, RIGHT))
+    shares = {"total %": RIGHT} if narrow else {"native %": ("native",), "total %": RIGHT}
+    for title, statuses in shares.items():
+        table.add_column(title, justify="right", footer=_percent(every, statuses))
     for family, rows in groups:
         count = Counter(row["status"] for row in rows)
         cells = [
             Text(str(count[status]) if count[status] else "·", style=_style(status, count))
             for status in shown
         ]
-        table.add_row(
-            family, str(len(rows)), *cells, _percent(count, ("native",)), _percent(count, RIGHT)
-        )
+        percents = [_percent(count, statuses) for statuses in shares.values()]
+        table.add_row(family, str(len(rows)), *cells, *percents)
     return table
 
 

@@ -62,6 +62,23 @@ def test_gradient_is_the_slope_in_any_memory_order(row: Row, layout: Layout, dev
     check_gradients(Problem(row, device, layout))
 
 
+def rows_of_several() -> list[Row]:
+    """Those with more than one input that may want a gradient: kernels may leave the others out."""
+    found = rows(is_differentiable, widest_dtypes)
+    return [row for row in found if sum(each.dtype is None for each in row.recipes) > 1]
+
+
+@pytest.mark.parametrize("row", rows_of_several(), ids=str)
+def test_gradient_by_one_input_alone_is_its_part_of_all(row: Row, device: str) -> None:
+    problem = Problem(row, device)
+    cotangents = problem.cotangents()
+    for position, want in enumerate(problem.gradients(cotangents)):
+        got = problem.gradient_alone(position, cotangents)
+        room = np.full(want.shape, 1e-11 * max(1.0, float(np.max(np.abs(want), initial=0))))
+        what = f"gradient of input {position} alone"
+        assert_close(got, want, row, device, what=what, room=room, cotangents=cotangents)
+
+
 def check_gradients(problem: Problem) -> None:
     """Compare every element of every gradient with a central difference."""
     row, cotangents = problem.row, problem.cotangents()

@@ -294,6 +294,7 @@ MISUSES: dict[str, tuple[type[errors.OperatorError], Misuse]] = {
         SHAPE,
         lambda t: F.scaled_dot_product_attention(t.ones(3, 4), t.ones(3, 5), t.ones(3, 4)),
     ),
+    "filling with several numbers": (SHAPE, lambda t: t.ones(3).fill_(t.ones(3))),
     # parameters
     "clamp without a bound": (ARGUMENT, lambda t: t.ones(3).clamp()),
     "division rounded strangely": (

@@ -4,9 +4,11 @@ are left alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 
 import plugrad
@@ -23,7 +25,6 @@ from plugrad_conformance.rows import (
     nested,
     rows,
     to_numpy,
-    to_tensor,
     to_tensors,
     typical_dtype,
 )
@@ -111,26 +112,39 @@ def uneven(row: Row) -> list[int]:
 
 @pytest.mark.parametrize("row", rows_of_several(), ids=str)
 def test_values_do_not_depend_on_which_input_is_out_of_order(row: Row, device: str) -> None:
-    arrays, params = row.arrays(), row.params(device)
-    wanted = row.want(arrays, params)
+    params = row.params(device)
     for chosen in uneven(row):
-        results = row.run(with_one_laid_out(arrays, chosen, device), params)
-        for position, (got, want) in enumerate(zip(results, wanted, strict=True)):
-            what = f"result {position}, tensor {chosen} in another order in memory"
-            assert_close(to_numpy(got), want, row, device, what=what)
+        for layout in orders_of(row, chosen):
+            arrays = one_changed(row.arrays(), chosen, layout.value)
+            stored = one_changed(row.arrays(), chosen, layout.store)
+            tensors = one_changed(
+                to_tensors(stored, device), chosen, layout.look, row.recipes[chosen].shape
+            )
+            results = row.run(tensors, params)
+            for position, (got, want) in enumerate(
+                zip(results, row.want(arrays, params), strict=True)
+            ):
+                what = f"result {position}, tensor {chosen} {layout.name} in memory"
+                assert_close(to_numpy(got), want, row, device, what=what, arrays=arrays)
 
 
-def with_one_laid_out(arrays: tuple[Any, ...], chosen: int, device: str) -> tuple[Any, ...]:
-    """The arrays as tensors, one of them in another order in memory."""
+def orders_of(row: Row, chosen: int) -> list[Layout]:
+    """The first order that one of a row's tensors can lie in; where its elements are only read, and
+    say no positions, that in which they repeat, too.
+    """
+    recipe, writes = row.recipes[chosen], row.case.operator.writes
+    written = [i in writes for i, each in enumerate(row.call.tensors) for _ in leaves((each,))]
+    fitting = [each for each in LAYOUTS if each.fits(recipe.shape)]
+    read = row.case.expands and recipe.dtype is None and not written[chosen]
+    return [fitting[0], *[each for each in fitting if each.name == "expanded" and read]]
+
+
+def one_changed(
+    values: tuple[Any, ...], chosen: int, function: Callable[..., Any], *more: Any
+) -> tuple[Any, ...]:
+    """The values with a function applied to one of them."""
     places = count()
-
-    def laid(array: Any) -> Any:
-        if next(places) != chosen:
-            return to_tensor(array, device)
-        layout = next(each for each in LAYOUTS if each.fits(array.shape))
-        return layout.look(to_tensor(layout.store(array), device), array.shape)
-
-    return nested(laid, arrays)
+    return nested(lambda value: function(value, *more) if next(places) == chosen else value, values)
 
 
 def looked(bases: tuple[Any, ...], arrays: tuple[Any, ...], layout: Layout) -> tuple[Any, ...]:
@@ -166,14 +180,30 @@ def test_result_has_memory_of_its_own_unless_it_is_a_view(row: Row, device: str)
         assert results[0].untyped_storage() is tensors[0].untyped_storage()
         return
     before = [to_numpy(each) for each in leaves(tensors)]
-    for result in results:
-        if result.numel() and result.dtype is not plugrad.bool:
-            ops.elementwise.add_(result, 1)
-        elif result.numel():
-            ops.comparison.logical_not_(result)
+    overwrite_all(results, str(row))
     for tensor, array in zip(leaves(tensors), before, strict=True):
         message = f"{row}: the result shares memory with an input"
         assert_untouched(to_numpy(tensor), array, message)
+
+
+def overwrite_all(results: tuple[Any, ...], what: str) -> None:
+    """Change every element of results, each of which must have a place of its own."""
+    before = [to_numpy(each) for each in results]
+    for result in results:
+        overwrite(result)
+    for position, (result, old) in enumerate(zip(results, before, strict=True)):
+        with np.errstate(all="ignore"):
+            want = ~old if old.dtype.kind == "b" else (old + old.dtype.type(1)).astype(old.dtype)
+        message = f"{what}: result {position} cannot be written like memory of its own"
+        np.testing.assert_array_equal(to_numpy(result), want, err_msg=message)
+
+
+def overwrite(tensor: Any) -> None:
+    """Change every element."""
+    if tensor.dtype is plugrad.bool:
+        ops.comparison.logical_not_(tensor)
+    else:
+        ops.elementwise.add_(tensor, 1)
 
 
 @pytest.mark.parametrize(
