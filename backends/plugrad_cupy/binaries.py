@@ -12,7 +12,7 @@ import os
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cupy
 from cupy.cuda import compiler, nvrtc
@@ -28,7 +28,9 @@ def loaded(code: str, architecture: str) -> Any:
 
 
 def _compiled(code: str, architecture: str) -> Path:
-    made_from = "\0".join([code, architecture, *OPTIONS, repr(nvrtc.getVersion())])
+    # CuPy's types leave open whether its NVRTC is a module.
+    version = repr(cast(Any, nvrtc).getVersion())
+    made_from = "\0".join([code, architecture, *OPTIONS, version])
     name = hashlib.sha256(made_from.encode()).hexdigest()[:32]
     target = cache_folder() / f"{name}.cubin"
     if not target.exists():

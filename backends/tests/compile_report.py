@@ -1,17 +1,21 @@
 """Compiles every CUDA source of `plugrad_cupy` for GPUs that need not be there, and prints what the
 assembler says of it: kernels, registers, spills.
 
-    python backends/tests/compile_report.py
+    python backends/tests/compile_report.py [--all]
 
 NVRTC, the compiler that CuPy uses, is preferred (`pip install nvidia-cuda-nvrtc-cu12`), nvcc will
-do. sm_90 gets every module in every dtype, the other architectures every module in its costliest
-dtypes. Exit status 1: a source does not compile, or a kernel spills registers; 77: no compiler.
+do. sm_90 gets every module in every dtype, the other architectures every module in a few; with
+`--all` all get all. What was compiled once is remembered in plugrad's cache folder. Exit status 1:
+a source does not compile, or a kernel spills registers; 77: no compiler.
 """
 
 from __future__ import annotations
 
+import argparse
 import ctypes
+import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -21,7 +25,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
 if __name__ in ("__main__", "__mp_main__"):
@@ -31,9 +36,10 @@ if __name__ in ("__main__", "__mp_main__"):
 NO_COMPILER = 77
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
 _EVERYTHING_ON = "sm_90"
+# One of each way to use registers: predicates, many to a pack, computed in another type, two wide.
+_TELLING = ("bool", "int8", "bfloat16", "complex128")
 # As `plugrad_cupy.binaries` and CuPy pass them.
 _OPTIONS = ("-std=c++17", "--device-as-default-execution-space")
-_COSTLY = ("bfloat16",)
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,8 @@ class Module:
 
 @dataclass
 class Report:
-    """What the assembler says of one module."""
+    """What the assembler says of one module: registers of each kernel, and what spills."""
 
-    architecture: str
-    module: Module
     error: str = ""
     seconds: float = 0
     registers: dict[str, int] = field(default_factory=dict)
@@ -106,11 +110,20 @@ def _sources() -> set[str]:
     return {path.name for path in SOURCES.glob("*.cu")}
 
 
-def compiler() -> Callable[[Module, str], Report] | None:
-    """How a module is compiled here, if at all."""
-    if _nvrtc_path() is not None:
-        return _by_nvrtc
-    return _by_nvcc if shutil.which("nvcc") else None
+Compiler = Callable[[Module, str], Report]
+
+
+@cache
+def compiler() -> tuple[str, Compiler] | None:
+    """How a module is compiled here, if at all, and the compiler's version."""
+    if (nvrtc := _nvrtc_path()) is not None:
+        major, minor = ctypes.c_int(), ctypes.c_int()
+        ctypes.CDLL(str(nvrtc)).nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
+        return f"NVRTC {major.value}.{minor.value}", _by_nvrtc
+    if shutil.which("nvcc"):
+        said = subprocess.run(["nvcc", "--version"], capture_output=True, text=True, check=True)
+        return f"nvcc {said.stdout.split()[-1]}", _by_nvcc
+    return None
 
 
 def _nvrtc_path() -> Path | None:
@@ -137,7 +150,7 @@ def _by_nvrtc(module: Module, architecture: str) -> Report:
     log = ctypes.create_string_buffer(size.value)
     library.nvrtcGetProgramLog(program, log)
     library.nvrtcDestroyProgram(ctypes.byref(program))
-    return _read(module, architecture, log.value.decode(), bool(failed))
+    return _read(log.value.decode(), bool(failed))
 
 
 def _by_nvcc(module: Module, architecture: str) -> Report:
@@ -151,14 +164,13 @@ def _by_nvcc(module: Module, architecture: str) -> Report:
             text=True,
             check=False,
         )
-    return _read(module, architecture, done.stderr, bool(done.returncode))
+    return _read(done.stderr, bool(done.returncode))
 
 
-def _read(module: Module, architecture: str, log: str, failed: bool) -> Report:
-    report = Report(architecture, module)
+def _read(log: str, failed: bool) -> Report:
     if failed:
-        report.error = log
-        return report
+        return Report(log)
+    report = Report()
     kernel = function = ""
     for line in log.splitlines():
         if found := re.search(r"Compiling entry function '(\w+)'", line):
@@ -174,60 +186,84 @@ def _read(module: Module, architecture: str, log: str, failed: bool) -> Report:
 
 
 def compile_one(job: tuple[Module, str]) -> Report:
-    """One module for one architecture."""
-    by = compiler()
-    assert by is not None
+    """One module for one architecture, unless that was done before."""
+    from plugrad_cupy.binaries import cache_folder
+
+    found = compiler()
+    assert found is not None
+    version, compiled_by = found
+    module, architecture = job
+    made_from = "\0".join([module.text, architecture, version, *_OPTIONS])
+    name = hashlib.sha256(made_from.encode()).hexdigest()[:32]
+    known = cache_folder() / f"{name}.report.json"
+    if known.exists():
+        return Report(**json.loads(known.read_text()))
     start = time.process_time()
-    report = by(*job)
+    report = compiled_by(module, architecture)
+    if not report.error:
+        known.write_text(json.dumps(asdict(report)))
     report.seconds = time.process_time() - start
     return report
 
 
-def jobs() -> list[tuple[Module, str]]:
+def jobs(everything: bool) -> list[tuple[Module, str]]:
     """What is compiled for what."""
-    everything = list(modules())
-    chosen: list[tuple[Module, str]] = []
-    for architecture in ARCHITECTURES:
-        for module in everything:
-            costly = module.types[0] in _COSTLY if module.types else True
-            alone = [m for m in everything if (m.file, m.part) == (module.file, module.part)]
-            if architecture == _EVERYTHING_ON or costly or module is alone[0]:
-                chosen.append((module, architecture))
-    return chosen
+    return [
+        (module, architecture)
+        for module in modules()
+        for architecture in ARCHITECTURES
+        if everything
+        or architecture == _EVERYTHING_ON
+        or not module.types
+        or module.types[-1] in _TELLING
+    ]
 
 
 def main() -> int:
     """Compile, print, judge."""
-    if compiler() is None:
+    parser = argparse.ArgumentParser(description="Compile plugrad's CUDA sources without a GPU.")
+    parser.add_argument("--all", action="store_true", help="every dtype for every architecture")
+    everything = parser.parse_args().all
+    found = compiler()
+    if found is None:
         print("neither nvcc nor NVRTC is here: pip install nvidia-cuda-nvrtc-cu12")
         return NO_COMPILER
     if missing := _sources() - {module.file for module in modules()}:
         print(f"modules() leaves out {sorted(missing)}")
         return 1
+    chosen = jobs(everything)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        reports = list(pool.map(compile_one, jobs(), chunksize=1))
-    heads = ("modules", 8), ("kernels", 9), ("registers", 11), ("spills", 8), ("CPU s", 8)
-    columns = "".join(f"{head:>{width}}" for head, width in heads)
-    print(f"{'source':34}{'architecture':14}{columns}")
-    groups: dict[tuple[str, str], list[Report]] = {}
-    for report in reports:
-        name = f"{report.module.file} {report.module.part}".strip()
-        groups.setdefault((name, report.architecture), []).append(report)
-    for (name, architecture), group in sorted(groups.items()):
-        used = [n for each in group for n in each.registers.values()]
-        spills = sum(len(each.spills) for each in group)
-        most = max(used, default=0)
-        seconds = sum(each.seconds for each in group)
-        counts = f"{len(group):8}{len(used):9}{most:11}{spills:8}{seconds:8.1f}"
-        print(f"{name:34}{architecture:14}{counts}")
-    bad = [each for each in reports if each.error or each.spills]
-    for each in bad:
-        where = f"{each.module.file} {each.module.part} {each.module.types} {each.architecture}"
-        for kernel, spilled in each.spills.items():
+        reports = list(pool.map(compile_one, chosen, chunksize=1))
+    _print_table(found[0], chosen, reports)
+    bad = [each for each in zip(chosen, reports, strict=True) if each[1].error or each[1].spills]
+    for (module, architecture), report in bad:
+        where = f"{module.file} {module.part} {module.types} {architecture}"
+        for kernel, spilled in report.spills.items():
             print(f"spills: {where}: {kernel}: {spilled}")
-        if each.error:
-            print(f"does not compile: {where}\n{each.error}")
+        if report.error:
+            print(f"does not compile: {where}\n{report.error}")
     return 1 if bad else 0
+
+
+def _print_table(version: str, chosen: list[tuple[Module, str]], reports: list[Report]) -> None:
+    """A line for each source: the most registers that a kernel takes on each architecture."""
+    heads = ["modules", "kernels", *ARCHITECTURES, "spills", "CPU s"]
+    print(f"{version + ', registers on':32}" + "".join(f"{head:>9}" for head in heads))
+    groups: dict[str, list[tuple[str, Report]]] = {}
+    for (module, architecture), report in zip(chosen, reports, strict=True):
+        for name in (f"{module.file} {module.part}", "all"):
+            groups.setdefault(name, []).append((architecture, report))
+    groups["all"] = groups.pop("all")
+    for name, group in groups.items():
+        most = [
+            max([n for on, each in group if on == architecture for n in each.registers.values()])
+            for architecture in ARCHITECTURES
+        ]
+        kernels = sum([len(each.registers) for _, each in group])
+        spills = sum([len(each.spills) for _, each in group])
+        seconds = sum([each.seconds for _, each in group])
+        counts = [len(group), kernels, *most, spills]
+        print(f"{name:32}" + "".join(f"{n:9}" for n in counts) + f"{seconds:9.1f}")
 
 
 if __name__ == "__main__":

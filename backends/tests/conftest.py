@@ -1,11 +1,12 @@
-"""Here `cupy` is the stand-in: NumPy on the CPU, and no GPU code is run."""
+"""Lets the tests here import what stands beside them, the stand-in for CuPy too: no GPU is used."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-STANDIN = str(Path(__file__).parent / "standin")
+_HERE = Path(__file__).parent
 
+sys.path.insert(0, str(_HERE))
 if "cupy" not in sys.modules:
-    sys.path.insert(0, STANDIN)
+    sys.path.insert(0, str(_HERE / "standin"))

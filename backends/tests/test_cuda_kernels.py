@@ -37,6 +37,7 @@ from plugrad_cupy import (  # noqa: E402
     comparison,
     devices,
     elementwise,
+    linalg,
     loss,
     modules,
     normalization,
@@ -63,6 +64,11 @@ def draw() -> np.random.Generator:
 
 def on_device(x: Any) -> Any:
     return None if x is None else cupy.asarray(np.array(x, order="C"))
+
+
+def run(kernel: Any, *arguments: Any) -> Any:
+    """What a kernel gives for arrays of the host."""
+    return kernel(*[on_device(x) if isinstance(x, np.ndarray) else x for x in arguments])
 
 
 def assert_near(got: Any, want: Any, tolerance: float = 2e-5) -> None:
@@ -237,6 +243,17 @@ def test_softmax_sees_nothing_where_everything_else_is_minus_infinity() -> None:
     assert np.array_equal(activation.softmax(on_device(x), 1).get(), np.isfinite(x))
 
 
+# products -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.dtype(np.float16), BFLOAT16])
+def test_products_of_a_batch_of_halves_are_summed_in_single(dtype: Any) -> None:
+    # In their own precision sums of ones stop growing at 2048, or at 256.
+    x, y = np.ones((3, 2, 4096), dtype), np.ones((3, 4096, 5), dtype)
+    for given in ((x, y), (x[:1], y), (x, y[0])):
+        assert (run(linalg.matmul, *given).get().astype(np.float32) == 4096).all()
+
+
 # normalisation, losses, attention -----------------------------------------------------------------
 
 
@@ -246,13 +263,9 @@ def test_layer_norm_agrees(shape: Any, axes: int, affine: bool, draw: Any) -> No
     inner = shape[len(shape) - axes :]
     x, g = draw.normal(2, 3, shape), draw.normal(0, 1, shape)
     weight, bias = (draw.normal(0, 1, inner), draw.normal(0, 1, inner)) if affine else (None, None)
-    given = [on_device(each) for each in (x, weight, bias)]
-    assert_near(
-        normalization.layer_norm(*given, axes, 0.01),
-        norms._layer_norm(x, weight, bias, axes, 0.01),
-        1e-9,
-    )
-    got = normalization.layer_norm_backward(on_device(g), *given[:2], axes, 0.01)
+    got = run(normalization.layer_norm, x, weight, bias, axes, 0.01)
+    assert_near(got, norms._layer_norm(x, weight, bias, axes, 0.01), 1e-9)
+    got = run(normalization.layer_norm_backward, g, x, weight, axes, 0.01)
     want = norms._layer_norm_backward(g, x, weight, axes, 0.01)
     for each, exact in zip(got, want, strict=True):
         assert_near(each, exact, 1e-8)
@@ -262,17 +275,17 @@ def test_layer_norm_agrees(shape: Any, axes: int, affine: bool, draw: Any) -> No
 def test_batch_norm_agrees(shape: Any, draw: Any) -> None:
     x, g = draw.normal(2, 3, shape), draw.normal(0, 1, shape)
     weight, bias = draw.normal(0, 1, shape[1]), draw.normal(0, 1, shape[1])
-    got = normalization.batch_norm(*map(on_device, (x, weight, bias)), 0.01)
+    got = run(normalization.batch_norm, x, weight, bias, 0.01)
     for each, exact in zip(got, norms._batch_norm(x, weight, bias, 0.01), strict=True):
         assert_near(each, exact, 1e-9)
-    got = normalization.batch_norm_backward(*map(on_device, (g, x, weight)), 0.01)
+    got = run(normalization.batch_norm_backward, g, x, weight, 0.01)
     for each, exact in zip(got, norms._batch_norm_backward(g, x, weight, 0.01), strict=True):
         assert_near(each, exact, 1e-8)
 
 
 def test_variance_far_from_zero_does_not_cancel(draw: Any) -> None:
     x = draw.normal(10000, 1, (5000, 2)).astype(np.float32)
-    _, _, variance = normalization.batch_norm(on_device(x), None, None, 0.0)
+    _, _, variance = run(normalization.batch_norm, x, None, None, 0.0)
     assert_near(variance, x.astype(np.float64).var(0), 1e-3)
 
 
@@ -285,13 +298,11 @@ def test_cross_entropy_agrees(shape: Any, reduced: str, draw: Any) -> None:
     if target.ndim:
         target[:1] = 0  # ignored
     weight = draw.uniform(0.5, 2, shape[axis])
-    options = 0, reduced
-    given = on_device(x), on_device(target), on_device(weight)
-    want = losses._cross_entropy(x, target, weight, *options)
-    assert_near(loss.cross_entropy(*given, *options), want, 1e-9)
-    g = draw.normal(0, 1, target.shape if reduced == "none" else ())
-    want = losses._cross_entropy_backward(g, x, target, weight, *options)
-    assert_near(loss.cross_entropy_backward(on_device(g), *given, *options), want, 1e-9)
+    given = x, np.asarray(target), weight, 0, reduced
+    assert_near(run(loss.cross_entropy, *given), losses._cross_entropy(*given), 1e-9)
+    g = np.asarray(draw.normal(0, 1, target.shape if reduced == "none" else ()))
+    want = losses._cross_entropy_backward(g, *given)
+    assert_near(run(loss.cross_entropy_backward, g, *given), want, 1e-9)
 
 
 def test_class_that_is_not_there_is_told_at_the_next_wait() -> None:
@@ -309,15 +320,14 @@ def test_class_that_is_not_there_is_told_at_the_next_wait() -> None:
 def test_attention_agrees(
     lead: Any, L: int, S: int, E: int, V: int, causal: bool, draw: Any
 ) -> None:
-    query, key, value = (
-        draw.normal(size=(*lead, *each)).astype(np.float32) for each in ((L, E), (S, E), (S, V))
-    )
-    got = attention.attention(*map(on_device, (query, key, value)), None, None, causal, E**-0.5)
-    if not S:
+    query, key, value = (draw.normal(size=(*lead, *each)) for each in ((L, E), (S, E), (S, V)))
+    given = query, key, value, None, None, causal, E**-0.5
+    single = [each.astype(np.float32) for each in given[:3]]
+    got = run(attention.attention, *single, *given[3:])
+    if S:
+        assert_near(got, attentions._attention(*given))
+    else:
         assert not got.get().any()
-        return
-    wide = [each.astype(np.float64) for each in (query, key, value)]
-    assert_near(got, attentions._attention(*wide, None, None, causal, E**-0.5))
 
 
 def test_attention_takes_masks_that_broadcast_and_dropout(draw: Any) -> None:
@@ -328,7 +338,7 @@ def test_attention_takes_masks_that_broadcast_and_dropout(draw: Any) -> None:
     truths[3] = False
     for mask in (truths, draw.normal(size=(2, 1, 1, 70))):
         given = query, key, value, mask, kept
-        got = attention.attention(*map(on_device, given), False, 0.5)
+        got = run(attention.attention, *given, False, 0.5)
         assert_near(got, attentions._attention(*given, False, 0.5), 1e-9)
 
 
@@ -363,7 +373,7 @@ def test_steps_of_more_tensors_than_a_launch_takes_agree(draw: Any) -> None:
     params, grads, averages, squares = _parameters(draw, 9)
     steps = [1 + i % 3 for i in range(len(params))]
     held = [[on_device(x) for x in group] for group in (params, grads, averages, squares)]
-    optimizer.adam_step(*held, None, steps, 0.1, 0.9, 0.99, 1e-3, 0.05, True, False)
+    run(optimizer.adam_step, *held, None, steps, 0.1, 0.9, 0.99, 1e-3, 0.05, True, False)
     for i, t in enumerate(steps):
         m = averages[i] + (grads[i] - averages[i]) * 0.1
         v = squares[i] * 0.99 + grads[i] ** 2 * 0.01

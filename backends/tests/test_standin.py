@@ -12,12 +12,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from conformance_standin import BANNER, environment, main
-
-sys.path.pop(0)
 
 # What the stand-in's modules define for itself; each says so in its docstring.
 OWN = {
@@ -93,15 +88,13 @@ def refusal(program: str) -> str:
     return done.stderr.strip()
 
 
-def has_cupy() -> bool:
-    probe = "import importlib.util; print(importlib.util.find_spec('cupy') is not None)"
-    return (
-        subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True).stdout.strip()
-        == "True"
-    )
+def has(module: str) -> bool:
+    """Whether a module is installed, whatever stands in for it here."""
+    probe = f"import importlib.util; print(importlib.util.find_spec('{module}') is not None)"
+    return run(probe, standin=False) == "True"
 
 
-needs_cupy = pytest.mark.skipif(not has_cupy(), reason="CuPy itself is not installed")
+needs_cupy = pytest.mark.skipif(not has("cupy"), reason="CuPy itself is not installed")
 
 
 @needs_cupy
@@ -242,9 +235,11 @@ def test_kit_passes_on_a_few_operators(capfd):
     operators = "cat,index,gather,scatter_add,sort,matmul,convolution,max_pool"
     options = ["--level", "1", "--operators", operators, "--dtypes", "float32", "--workers", "2"]
     assert main(options) == 0, capfd.readouterr().out
-    printed = capfd.readouterr().out
-    assert printed.startswith(BANNER)
-    assert printed.strip().endswith("nothing above was computed by a GPU")
+    first, *lines, last = capfd.readouterr().out.strip().splitlines()
+    assert first == BANNER
+    assert lines
+    assert all(line.startswith("stand-in | ") for line in lines)
+    assert last == f"{BANNER}: nothing above was computed by a GPU"
 
 
 @pytest.mark.parametrize("option", ["--json", "--html=page.html", "--update-expectations"])
@@ -253,8 +248,51 @@ def test_nothing_of_the_stand_in_is_kept_as_a_result(option, capfd):
     assert "not kept" in capfd.readouterr().err
 
 
+def test_stand_in_is_no_device_whose_results_are_kept(tmp_path):
+    script = Path(__file__).with_name("conformance_cuda.py")
+    command = [sys.executable, str(script), str(tmp_path)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "cupy is the stand-in" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@needs_cupy
+def test_machine_without_a_device_says_so_plainly(tmp_path):
+    script = Path(__file__).with_name("conformance_cuda.py")
+    probe = "from plugrad.inventory import backend_state as s; print(s('cuda').condition)"
+    if run(probe, standin=False) == "ready":
+        pytest.skip("there is a device")
+    command = [sys.executable, str(script), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("no CUDA device: cudaError")
+    assert not list(tmp_path.iterdir())
+
+
+def test_each_device_has_one_compute_stream_that_does_not_block():
+    told = run(
+        """
+        import threading
+        from plugrad_cupy import devices
+        found = set()
+        def look():
+            for index in (0, 1):
+                stream = devices.current_stream(index)
+                found.add((index, stream.ptr, stream.is_non_blocking))
+        threads = [threading.Thread(target=look) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+            thread.join()
+        print(len(found), all(non_blocking for _, _, non_blocking in found))
+        """
+    )
+    assert told == "2 True"
+
+
 # convolutions by cuDNN ----------------------------------------------------------------------------
 
+CUDNN = Path(__file__).parent / "standin_cudnn"
 CONVOLVE = """
     import sys
     sys.path.insert(0, %r)
@@ -279,8 +317,30 @@ CONVOLVE = """
 """
 
 
+OFFERED = """
+    import json, sys
+    sys.path.insert(0, %r)
+    import cudnn, cupy
+    own = [name for name, value in vars(cudnn).items() if hasattr(value, "__module__")]
+    own = [name for name in own if getattr(cudnn, name).__module__ == "cudnn"]
+    names = own, vars(cudnn.pygraph)
+    print(json.dumps([[name for name in each if name[0] != "_"] for each in names]))
+"""
+
+
+def test_stand_in_offers_nothing_that_cudnns_frontend_lacks():
+    if not has("cudnn"):
+        pytest.skip("nvidia-cudnn-frontend is not installed")
+    listed = "import cudnn, json; print(json.dumps([dir(cudnn), dir(cudnn.pygraph)]))"
+    theirs = json.loads(run(listed, standin=False))
+    module, graph = map(set, json.loads(run(OFFERED % str(CUDNN))))
+    assert module - set(theirs[0]) <= {"Tensor"}  # never named by the backend
+    assert graph
+    assert graph <= set(theirs[1])
+
+
 @pytest.mark.parametrize("declines", ["", "1"])
 def test_convolutions_go_by_cudnn_where_it_takes_them(declines, monkeypatch):
     monkeypatch.setenv("STANDIN_CUDNN_DECLINES", declines)
-    told = run(CONVOLVE % str(Path(__file__).parent / "standin_cudnn"))
+    told = run(CONVOLVE % str(CUDNN))
     assert told == ("[] 0" if declines else "['dgrad', 'fprop', 'wgrad'] 18")

@@ -46,8 +46,8 @@ __device__ inline A warp_join(A mine) {
 // Rows of a matrix from `first` on, a square of them, into shared memory; 0 past the ends.
 __device__ inline void fetch(A (*tile)[TILE + 1], const T* x, const int64* steps, int64 first,
                              int64 rows, int64 column, int64 columns) {
-  // Unrolled further, as the compiler would, the kernel takes 198 registers instead of 128: then
-  // only one block fits a multiprocessor.
+  // Unrolled further, as the compiler would, the kernel takes 198 registers: two blocks do not fit a
+  // multiprocessor with more than 128.
 #pragma unroll 2
   for (int i = threadIdx.x; i < TILE * TILE; i += WARPS * 32) {
     const int64 row = first + i / TILE, at = column + i % TILE;
@@ -56,7 +56,7 @@ __device__ inline void fetch(A (*tile)[TILE + 1], const T* x, const int64* steps
   }
 }
 
-KERNEL(attention, Attention, 256) {
+KERNEL_OF(attention, Attention, 256, sizeof(A) == 4 ? 2 : 1) {
   __shared__ A queries[WARPS * ROWS][TILE + 1];
   __shared__ A keys[TILE][TILE + 1];
   static_assert(WARPS * ROWS == TILE, "a block's queries are a tile");

@@ -35,12 +35,37 @@ __device__ inline T element(const void* from, int64 at) {
   return ((const T*)from)[at];
 }
 
+// The i-th N elements of an operand, or N times the one number that it is.
+template <class T, int N>
+__device__ inline Pack<T, N> pack(const void* from, int64 i, int single) {
+  if (!single) return element<Pack<T, N>>(from, i);
+  const T number = element<T>(from, 0);
+  Pack<T, N> out;
+#pragma unroll
+  for (int j = 0; j < N; ++j) out.at[j] = number;
+  return out;
+}
+
+// The i-th N elements of the result.
+template <class Operator, int N>
+__device__ inline void compute(const Dense& a, int64 i) {
+  typedef typename Operator::Rest Rest;
+  typedef Pack<typename Operator::Result, N> Out;
+  const auto x = pack<typename Operator::First, N>(a.in[0], i, a.single[0]);
+  Pack<Rest, N> y = {}, z = {};
+  if (Operator::operands > 1) y = pack<Rest, N>(a.in[1], i, a.single[1]);
+  if (Operator::operands > 2) z = pack<Rest, N>(a.in[2], i, a.single[2]);
+  Out out;
+#pragma unroll
+  for (int j = 0; j < N; ++j) out.at[j] = apply<Operator>(x.at[j], y.at[j], z.at[j]);
+  ((Out*)a.out)[i] = out;
+}
+
 template <class Operator>
 __device__ void dense(const Dense& a) {
   typedef typename Operator::First First;
   typedef typename Operator::Rest Rest;
   typedef typename Operator::Result Result;
-  constexpr int operands = Operator::operands;
   constexpr int widest = sizeof(Rest) > sizeof(Result) ? sizeof(Rest) : sizeof(Result);
   constexpr int N = Traits<T>::PACK / (widest > sizeof(First) ? widest : sizeof(First));
   const int64 thread = blockIdx.x * (int64)blockDim.x + threadIdx.x;
@@ -48,34 +73,13 @@ __device__ void dense(const Dense& a) {
 
   bool whole = aligned(a.out, N * sizeof(Result));
   whole = whole && (a.single[0] || aligned(a.in[0], N * sizeof(First)));
-  for (int k = 1; k < operands; ++k)
+  for (int k = 1; k < Operator::operands; ++k)
     whole = whole && (a.single[k] || aligned(a.in[k], N * sizeof(Rest)));
   const int64 packs = whole ? a.count / N : 0;
-
-  Pack<First, N> x = {};
-  Pack<Rest, N> y = {}, z = {};
-  for (int j = 0; j < N; ++j) {
-    if (a.single[0]) x.at[j] = element<First>(a.in[0], 0);
-    if (operands > 1 && a.single[1]) y.at[j] = element<Rest>(a.in[1], 0);
-    if (operands > 2 && a.single[2]) z.at[j] = element<Rest>(a.in[2], 0);
-  }
 #pragma unroll 1
-  for (int64 i = thread; i < packs; i += threads) {
-    if (!a.single[0]) x = element<Pack<First, N>>(a.in[0], i);
-    if (operands > 1 && !a.single[1]) y = element<Pack<Rest, N>>(a.in[1], i);
-    if (operands > 2 && !a.single[2]) z = element<Pack<Rest, N>>(a.in[2], i);
-    Pack<Result, N> out;
-#pragma unroll
-    for (int j = 0; j < N; ++j) out.at[j] = apply<Operator>(x.at[j], y.at[j], z.at[j]);
-    ((Pack<Result, N>*)a.out)[i] = out;
-  }
+  for (int64 i = thread; i < packs; i += threads) compute<Operator, N>(a, i);
 #pragma unroll 1
-  for (int64 i = packs * N + thread; i < a.count; i += threads) {
-    if (!a.single[0]) x.at[0] = element<First>(a.in[0], i);
-    if (operands > 1 && !a.single[1]) y.at[0] = element<Rest>(a.in[1], i);
-    if (operands > 2 && !a.single[2]) z.at[0] = element<Rest>(a.in[2], i);
-    ((Result*)a.out)[i] = apply<Operator>(x.at[0], y.at[0], z.at[0]);
-  }
+  for (int64 i = packs * N + thread; i < a.count; i += threads) compute<Operator, 1>(a, i);
 }
 
 template <class Operator>

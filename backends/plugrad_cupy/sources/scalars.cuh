@@ -26,11 +26,15 @@ struct complex {
 typedef complex<float> complex64;
 typedef complex<double> complex128;
 
-// A kernel takes one argument: a struct, whose first fields are pointers.
-#ifndef KERNEL
-#define KERNEL(name, Arguments, threads) \
-  extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Arguments a)
+// A kernel takes one argument: a struct, whose first fields are pointers. `blocks` are those that fit
+// a multiprocessor at once, at least. One will do: where none is named the assembler makes room for
+// more than there is need of, and to that end spills registers.
+#ifndef KERNEL_OF
+#define KERNEL_OF(name, Arguments, threads, blocks)            \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) \
+  name(const __grid_constant__ Arguments a)
 #endif
+#define KERNEL(name, Arguments, threads) KERNEL_OF(name, Arguments, threads, 1)
 
 // what numbers of a type are computed in ---------------------------------------------------------
 

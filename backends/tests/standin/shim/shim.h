@@ -207,7 +207,7 @@ inline double rsqrt(double x) {
   return 1 / sqrt(x);
 }
 
-#define KERNEL(name, Arguments, threads)                                            \
+#define KERNEL_OF(name, Arguments, threads, blocks)                                 \
   static void name##_thread(const Arguments& a);                                    \
   static void name##_body(const void* a) { name##_thread(*(const Arguments*)a); }   \
   extern "C" void name(const void* arguments, const unsigned* shape) {              \
