@@ -99,6 +99,39 @@ def dot(x, y, low, high):
 
 
 @inlined
+def squares(x, centres, low, high):
+    """The sums of squared distances from a number per column."""
+    out = np.zeros(high - low, x.dtype)
+    part = np.empty(high - low, x.dtype)
+    for first in range(0, x.shape[0], _CHUNK):
+        rows.fill(part, 0)
+        for i in range(first, min(first + _CHUNK, x.shape[0])):
+            row = x[i, low:high]
+            for j in range(row.size):
+                distance = row[j] - centres[j]
+                part[j] += distance * distance
+        for j in range(out.size):
+            out[j] += part[j]
+    return out
+
+
+@inlined
+def dot_about(x, y, centres, low, high):
+    """The sums of products of x and y's distances from a number per column."""
+    out = np.zeros(high - low, x.dtype)
+    part = np.empty(high - low, x.dtype)
+    for first in range(0, x.shape[0], _CHUNK):
+        rows.fill(part, 0)
+        for i in range(first, min(first + _CHUNK, x.shape[0])):
+            left, right = x[i, low:high], y[i, low:high]
+            for j in range(left.size):
+                part[j] += left[j] * (right[j] - centres[j])
+        for j in range(out.size):
+            out[j] += part[j]
+    return out
+
+
+@inlined
 def subtract_into(out, x, numbers, low, high):
     """Write x - numbers."""
     for i in range(x.shape[0]):

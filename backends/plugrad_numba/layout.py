@@ -32,6 +32,23 @@ def back(x: Array, order: Sequence[int]) -> Array:
     return x.transpose(sorted(range(len(order)), key=order.__getitem__))
 
 
+def folded(dim: int, *operands: Array) -> tuple[Order, list[Array]]:
+    """The operands as (outer, n, inner) around an axis, and the order of the first one's memory in
+    which their axes now are. What lies in another order, or has gaps, is copied.
+    """
+    x = operands[0]
+    order = memory_order(x) or tuple(range(x.ndim))
+    place = order.index(dim)
+    sizes = [x.shape[axis] for axis in order]
+    shape = (prod(sizes[:place]), sizes[place], prod(sizes[place + 1 :]))
+    return order, [np.ascontiguousarray(each.transpose(order)).reshape(shape) for each in operands]
+
+
+def unfolded(x: Array, order: Order, shape: tuple[int, ...]) -> Array:
+    """Back from any folding to `shape`, the axes of which were put in `order`."""
+    return back(x.reshape([shape[axis] for axis in order]), order)
+
+
 def run_along(dim: int, rows: Any, columns: Any, *operands: Array) -> Array | None:
     """A new array of the operands' shape and dtype, from a kernel that goes along an axis.
 

@@ -13,7 +13,7 @@ from numba import prange
 from plugrad.hooks import kernel
 from plugrad_numba import columns, rows, threads
 from plugrad_numba.compiling import Compiled, compiled
-from plugrad_numba.layout import FLOATS, back, memory_order
+from plugrad_numba.layout import FLOATS, back, folded, memory_order, unfolded
 
 # Long rows are reduced in pieces of this size, and then their results: pieces can be shared out to
 # threads, and the result does not depend on how many there are.
@@ -138,6 +138,46 @@ def amax(x, dim, keepdim):
 @kernel
 def amin(x, dim, keepdim):
     return _amin(x, dim, keepdim)
+
+
+# running sums -------------------------------------------------------------------------------------
+
+
+@kernel
+def cumsum(x, dim):
+    if x.size < _SMALL or x.dtype.char not in "fdl":
+        return None
+    order, (source,) = folded(dim, x)
+    out = np.empty_like(source)
+    if source.shape[2] == 1:
+        _cumsum_rows(x.size, source[:, :, 0], out[:, :, 0])
+    else:
+        _cumsum_columns(x.size, source, out)
+    return unfolded(out, order, x.shape)
+
+
+@compiled
+def _cumsum_rows(x, out):
+    for row in prange(x.shape[0]):
+        total = x.dtype.type(0)
+        for i in range(x.shape[1]):
+            total += x[row, i]
+            out[row, i] = total
+
+
+@compiled
+def _cumsum_columns(x, out):
+    for tile in prange(columns.tiles(x)):
+        block, low, high = columns.tile(x, tile)
+        rows.copy_into(out[block, 0, low:high], x[block, 0, low:high])
+        for i in range(1, x.shape[1]):
+            above, row, result = (
+                out[block, i - 1, low:high],
+                x[block, i, low:high],
+                out[block, i, low:high],
+            )
+            for j in range(row.size):
+                result[j] = above[j] + row[j]
 
 
 # positions ----------------------------------------------------------------------------------------

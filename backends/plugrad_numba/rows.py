@@ -101,6 +101,63 @@ def _dot_of_chunk(x, y):
 
 
 @inlined
+def squares(x, centre):
+    """The sum of squared distances from a number."""
+    if x.size <= _CHUNK:
+        return _squares_of_chunk(x, centre)
+    out = 0.0
+    for first in range(0, x.size, _CHUNK):
+        out += _squares_of_chunk(x[first : first + _CHUNK], centre)
+    return x.dtype.type(out)
+
+
+@inlined(fastmath=REORDERING)
+def _squares_of_chunk(x, centre):
+    out = x.dtype.type(0)
+    for i in range(x.size):
+        out += (x[i] - centre) * (x[i] - centre)
+    return out
+
+
+@inlined
+def squared_distance(x, y):
+    """The sum of squared differences."""
+    out = 0.0
+    for first in range(0, x.size, _CHUNK):
+        last = first + _CHUNK
+        out += _squared_distance_of_chunk(x[first:last], y[first:last])
+    return out
+
+
+@inlined(fastmath=REORDERING)
+def _squared_distance_of_chunk(x, y):
+    out = x.dtype.type(0)
+    for i in range(x.size):
+        out += (x[i] - y[i]) * (x[i] - y[i])
+    return out
+
+
+@inlined
+def dot_about(x, y, centre):
+    """The sum of products of x and y's distances from a number."""
+    if x.size <= _CHUNK:
+        return _dot_about_of_chunk(x, y, centre)
+    out = 0.0
+    for first in range(0, x.size, _CHUNK):
+        last = first + _CHUNK
+        out += _dot_about_of_chunk(x[first:last], y[first:last], centre)
+    return x.dtype.type(out)
+
+
+@inlined(fastmath=REORDERING)
+def _dot_about_of_chunk(x, y, centre):
+    out = x.dtype.type(0)
+    for i in range(x.size):
+        out += x[i] * (y[i] - centre)
+    return out
+
+
+@inlined
 def fill(x, number):
     """Set all elements."""
     for i in range(x.size):

@@ -58,7 +58,7 @@ def _index_put(out, indices, values, accumulate, operator):
     if 0 in np.broadcast_shapes(*[indices[axis].shape for axis in used]):
         return out  # as where it reads, NumPy asks nothing of positions that meet none
     counted = {
-        axis: _counted(operator, f"indices[{axis}]", indices[axis], out.shape, axis, True)
+        axis: from_start(operator, f"indices[{axis}]", indices[axis], out.shape, axis, True)
         for axis in used
     }
     places = _flat_places(out.shape, counted)
@@ -92,7 +92,7 @@ def _flat_places(shape, counted):
 
 @kernel
 def gather(x, index, dim):
-    index = _counted("gather", "index", index, x.shape, dim, False)
+    index = from_start("gather", "index", index, x.shape, dim, False)
     if not x.flags.c_contiguous:
         inner = tuple(
             [slice(None) if axis == dim else slice(n) for axis, n in enumerate(index.shape)]
@@ -128,7 +128,7 @@ def scatter_mul(x, index, source, dim):
 
 
 def _scatter(out, index, source, dim, operator, write):
-    index = _counted(operator, "index", index, out.shape, dim, False)
+    index = from_start(operator, "index", index, out.shape, dim, False)
     places = _places_along(out.shape, index, dim)
     return _write_flat(out, lambda flat: write(flat, places, source))
 
@@ -147,7 +147,7 @@ def _places_along(shape, index, dim):
 
 @kernel
 def index_select(x, index, dim):
-    return x.take(_counted("index_select", "index", index, x.shape, dim, False), axis=dim)
+    return x.take(from_start("index_select", "index", index, x.shape, dim, False), axis=dim)
 
 
 @kernel
@@ -162,7 +162,7 @@ def index_add_(x, index, source, dim):
 
 @kernel
 def embedding(weight, index, padding_idx):
-    return weight.take(_counted("embedding", "index", index, weight.shape, 0, False), axis=0)
+    return weight.take(from_start("embedding", "index", index, weight.shape, 0, False), axis=0)
 
 
 @kernel
@@ -176,7 +176,7 @@ def embedding_backward(g, index, count, padding_idx):
 
 
 def _index_add(out, index, source, dim, operator):
-    index = _counted(operator, "index", index, out.shape, dim, False)
+    index = from_start(operator, "index", index, out.shape, dim, False)
     places = _flat_places(out.shape, {dim: index})
     return _write_flat(out, lambda flat: _add_at(flat, places, source))
 
@@ -260,7 +260,7 @@ def _steps(size, stride, behind):
     return (np.arange(size) * stride).reshape(size, *(1,) * behind)
 
 
-def _counted(operator, argument, index, shape, axis, negative):
+def from_start(operator, argument, index, shape, axis, negative):
     """The positions counted from the start; refuses the first that lies outside."""
     size = shape[axis]
     # Read as unsigned, negative numbers are too large: one pass finds both.

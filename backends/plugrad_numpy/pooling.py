@@ -16,7 +16,7 @@ from plugrad_numpy.arrays import in_single, quietly
 from plugrad_numpy.layout import Array, Sizes, batch_first, batch_last, seen_by_taps
 
 
-def _outputs(
+def window_outputs(
     sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
 ) -> Sizes:
     axes = zip(sizes, kernel, stride, padding, dilation, strict=True)
@@ -28,7 +28,7 @@ def _outputs(
 def max_pool(x, kernel, stride, padding, dilation, ceil_mode):
     x = batch_last(x)
     sizes = x.shape[1:-1]
-    out = _outputs(sizes, kernel, stride, padding, dilation, ceil_mode)
+    out = window_outputs(sizes, kernel, stride, padding, dilation, ceil_mode)
     taps = seen_by_taps(sizes, out, kernel, stride, padding, dilation)
     values = np.full((len(x), *out, x.shape[-1]), _lowest(x.dtype), x.dtype)
     for _, within, seen in taps:
@@ -91,12 +91,12 @@ def max_pool_backward(g, indices, input_size):
 def avg_pool(x, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
     x = batch_last(x)
     dense = (1,) * len(kernel)
-    out = _outputs(x.shape[1:-1], kernel, stride, padding, dense, ceil_mode)
+    out = window_outputs(x.shape[1:-1], kernel, stride, padding, dense, ceil_mode)
     taps = seen_by_taps(x.shape[1:-1], out, kernel, stride, padding, dense)
     total = np.zeros((len(x), *out, x.shape[-1]), x.dtype)
     for _, within, seen in taps:
         total[within] += x[seen]
-    total /= divisor or _counts(
+    total /= divisor or window_counts(
         x.shape[1:-1], out, kernel, stride, padding, ceil_mode, count_include_pad, x.dtype
     )
     return batch_first(total)
@@ -113,7 +113,9 @@ def avg_pool_backward(
     taps = seen_by_taps(input_size, out, kernel, stride, padding, (1,) * len(kernel))
     share = g / (
         divisor
-        or _counts(input_size, out, kernel, stride, padding, ceil_mode, count_include_pad, g.dtype)
+        or window_counts(
+            input_size, out, kernel, stride, padding, ceil_mode, count_include_pad, g.dtype
+        )
     )
     x = np.zeros((len(g), *input_size, g.shape[-1]), g.dtype)
     for _, within, seen in taps:
@@ -121,7 +123,7 @@ def avg_pool_backward(
     return batch_first(x)
 
 
-def _counts(
+def window_counts(
     sizes: Sizes,
     out: Sizes,
     kernel: Sizes,
