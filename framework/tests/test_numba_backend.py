@@ -5,9 +5,7 @@ results are right is the conformance kit's question.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,21 +31,10 @@ from plugrad_numba import (
     threads,
 )
 
+from .numba_helpers import COUNT_PASSES, run
+from .numba_helpers import cache_of_this_run as cache_of_this_run
+
 LARGE = 4 * threads.PAYING
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache folder for this module's own kernels, unless the run was given one."""
-    if os.environ.get("PLUGRAD_CACHE"):
-        yield cache.cache_folder()
-        return
-    folder = tmp_path_factory.mktemp("kernels")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PLUGRAD_CACHE", str(folder))
-        cache.cache_folder.cache_clear()
-        yield folder
-    cache.cache_folder.cache_clear()
 
 
 @pytest.fixture
@@ -61,39 +48,15 @@ def two_threads() -> Iterator[None]:
     pg.set_num_threads(before)
 
 
-def run(program: str, **environment: str) -> str:
-    """What a program prints."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(program)],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def normal(*shape: int, dtype: Any = np.float32) -> Any:
     return np.random.default_rng(0).normal(0, 2, shape).astype(dtype)
 
 
 # the cache on disk --------------------------------------------------------------------------------
 
-COUNT_COMPILATIONS = """
-    import numba.core.event as events
-    import plugrad as pg
-
-    class Passes(events.Listener):
-        count = 0
-        def on_start(self, event):
-            self.count += 1
-        def on_end(self, event):
-            pass
-
-    passes = Passes()
-    events.register("numba:run_pass", passes)
+COUNT_COMPILATIONS = (
+    COUNT_PASSES
+    + """
     x = pg.ones(3, 4, device="numba")
     x.exp(); x.softmax(1); x.to(pg.float64).softmax(0)
     pg.ones(1_000_000, device="numba").tanh()
@@ -101,6 +64,7 @@ COUNT_COMPILATIONS = """
     stats = _softmax_rows.serial.stats
     print(passes.count, sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
+)
 
 
 def test_second_process_compiles_nothing(tmp_path: Path) -> None:

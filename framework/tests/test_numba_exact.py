@@ -4,8 +4,6 @@ casts are NumPy's to the bit, and positions outside are refused in its words.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from typing import Any
 
 import ml_dtypes
@@ -16,35 +14,12 @@ import plugrad as pg
 
 pytest.importorskip("numba", reason="the Numba backend needs plugrad[numba]")
 
-from plugrad_numba import cache, creation, indexing, sampling, threads
+from plugrad_numba import creation, indexing, sampling, threads
+
+from .numba_helpers import cache_of_this_run as cache_of_this_run
+from .numba_helpers import normal, of_numpy, places
 
 NUMPY = pg.device("numpy")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache folder for this module's own kernels, unless the run was given one."""
-    if os.environ.get("PLUGRAD_CACHE"):
-        yield
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PLUGRAD_CACHE", str(tmp_path_factory.mktemp("kernels")))
-        cache.cache_folder.cache_clear()
-        yield
-    cache.cache_folder.cache_clear()
-
-
-def normal(*shape: int, dtype: Any = np.float32) -> Any:
-    return np.random.default_rng(sum(shape)).normal(0, 2, shape).astype(dtype)
-
-
-def places(count: int, *shape: int) -> Any:
-    return np.random.default_rng(count).integers(0, count, shape)
-
-
-def of_numpy(kernel: Any) -> Any:
-    """NumPy's kernel for the same operator, or the body on NumPy's kernels."""
-    return pg.backends.backend("numpy").answering(kernel.__name__)[0].function
 
 
 def assert_agrees(kernel: Any, *arguments: Any, atol: float = 1e-5) -> None:

@@ -4,11 +4,6 @@ order of memory and on any number of threads, and that they refuse what NumPy's 
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +15,6 @@ import plugrad as pg
 pytest.importorskip("numba", reason="the Numba backend needs plugrad[numba]")
 
 from plugrad_numba import (
-    cache,
     convolution,
     indexing,
     loss,
@@ -32,34 +26,11 @@ from plugrad_numba import (
     threads,
 )
 
+from .numba_helpers import COUNT_PASSES, normal, of_numpy, places, run
+from .numba_helpers import cache_of_this_run as cache_of_this_run
+
 NUMPY = pg.device("numpy")
 EPS = 1e-5
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache folder for this module's own kernels, unless the run was given one."""
-    if os.environ.get("PLUGRAD_CACHE"):
-        yield
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PLUGRAD_CACHE", str(tmp_path_factory.mktemp("kernels")))
-        cache.cache_folder.cache_clear()
-        yield
-    cache.cache_folder.cache_clear()
-
-
-def normal(*shape: int, dtype: Any = np.float32) -> Any:
-    return np.random.default_rng(sum(shape)).normal(0, 2, shape).astype(dtype)
-
-
-def places(count: int, *shape: int) -> Any:
-    return np.random.default_rng(count).integers(0, count, shape)
-
-
-def of_numpy(kernel: Any) -> Any:
-    """NumPy's kernel for the same operator, or the body on NumPy's kernels."""
-    return pg.backends.backend("numpy").answering(kernel.__name__)[0].function
 
 
 def leaves(result: Any) -> list[Any]:
@@ -120,19 +91,7 @@ def test_training_step_runs_on_kernels_alone() -> None:
 
 
 PROGRAM = """
-    import numba.core.event as events
-    import plugrad as pg
     from plugrad.nn import functional as F
-
-    class Passes(events.Listener):
-        count = 0
-        def on_start(self, event):
-            self.count += 1
-        def on_end(self, event):
-            pass
-
-    passes = Passes()
-    events.register("numba:run_pass", passes)
     x = pg.rand(9, 4, 6, 6, device="numba", requires_grad=True)
     y = F.max_pool2d(F.batch_norm(x, None, None, training=True), 2).flatten(1)
     F.cross_entropy(F.dropout(F.layer_norm(y, (36,))), pg.arange(9, device="numba")).backward()
@@ -143,10 +102,8 @@ PROGRAM = """
 
 
 def test_second_process_compiles_nothing(tmp_path: Path) -> None:
-    environment = {**os.environ, "PLUGRAD_CACHE": str(tmp_path)}
-    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(PROGRAM)]
     first, second = [
-        int(subprocess.check_output(command, env=environment, timeout=600)) for _ in range(2)
+        int(run(COUNT_PASSES + PROGRAM, PLUGRAD_CACHE=str(tmp_path))) for _ in range(2)
     ]
     assert first > second == 0
 

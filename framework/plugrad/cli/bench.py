@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from plugrad.cli.complaints import MISUSED
+from plugrad.cli.complaints import MISUSED, complain
 
 _NEEDED = {
     "plugrad_bench": "the benchmarks themselves",
@@ -83,8 +81,7 @@ def bench(
     """
     missing = [title for module, title in _NEEDED.items() if find_spec(module) is None]
     if missing:
-        text = f"plugrad bench needs {', '.join(missing)}; pip install 'plugrad[bench]'"
-        Console(stderr=True).print(Text(text, style="bold red"), soft_wrap=True)
+        complain(f"plugrad bench needs {', '.join(missing)}; pip install 'plugrad[bench]'")
         raise typer.Exit(MISUSED)
     options = {
         "--backends": backends,

@@ -17,13 +17,17 @@ FAILED = 1
 MISUSED = 2
 
 
+def complain(text: str) -> None:
+    """Print what is wrong."""
+    Console(stderr=True).print(Text(text, style="bold red"), soft_wrap=True)
+
+
 @contextmanager
 def complaints_in_red() -> Iterator[None]:
     """Exit with 2 for a wrong option, with 1 for any other of plugrad's errors."""
     try:
         yield
     except PlugradError as error:
-        line = Text(" ".join(str(error).split()), style="bold red")
-        Console(stderr=True).print(line, soft_wrap=True)
+        complain(" ".join(str(error).split()))
         misused = isinstance(error, (ArgumentError, UnknownBackendError))
         raise typer.Exit(MISUSED if misused else FAILED) from None

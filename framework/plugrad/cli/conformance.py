@@ -10,10 +10,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
-
-from plugrad.cli.complaints import MISUSED
+from plugrad.cli.complaints import MISUSED, complain
 
 _NEEDED = {
     "plugrad_conformance": "the kit itself",
@@ -31,11 +28,10 @@ def run_conformance(
     """Run the kit on a backend, or let it draw the results of earlier runs; returns its status."""
     missing = [title for module, title in _NEEDED.items() if find_spec(module) is None]
     if missing:
-        text = (
+        complain(
             f"the conformance kit is not installed: {', '.join(missing)} missing; "
             "pip install 'plugrad[conformance]'"
         )
-        Console(stderr=True).print(Text(text, style="bold red"), soft_wrap=True)
         return MISUSED
     arguments: list[str] = []
     if report:
