@@ -12,7 +12,7 @@ from plugrad_cupy.strided import contiguous
 
 activations = Family()
 relu = activations("relu(x)", "larger(x, number<Wide<T>>(0))", "int float")
-relu_backward = activations("relu_backward(g, y)", "y > 0 ? g : number<Wide<T>>(0)", "float")
+relu_backward = activations("relu_backward(g, y)", "y <= 0 ? number<Wide<T>>(0) : g", "float")
 silu = activations("silu(x)", "x * logistic(x)", "float")
 silu_backward = activations("silu_backward(g, x)", "g * silu_slope(x)", "float")
 gelu = activations("gelu(x)", "x * normal_below(x)", "float")

@@ -1,4 +1,4 @@
-"""Elements by position, and sorting, which is CuPy's."""
+"""Elements by position."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import cupy
 import numpy as np
 
 from plugrad.hooks import kernel
-from plugrad_cupy.arrays import HALVES, new, zeros
+from plugrad_cupy.arrays import new, zeros
 from plugrad_cupy.choice import INT64, Choice, Indexing, collect
-from plugrad_cupy.joining import flip
 from plugrad_cupy.positions import Axis
 from plugrad_cupy.strided import (
     apart,
-    axes,
-    axes_layout,
     broadcast_steps,
     cast_to,
-    contiguous,
     copied,
     copy_into,
-    launch,
     steps,
 )
 from plugrad_cupy.transfer import array_to_numpy
@@ -71,7 +66,8 @@ def _add_everywhere(out, values, operator):
 # one position per element, along one axis ---------------------------------------------------------
 
 
-def _along(operator, x, index, dim):
+def along(operator, x, index, dim):
+    """Each position's own element, but along `dim` the one that it names."""
     own = steps(x)
     if not x.ndim:
         return _only_place(operator, index)
@@ -90,18 +86,18 @@ def _only_place(operator, index):
 
 @kernel
 def gather(x, index, dim):
-    return _along("gather", x, index, dim).take(x)
+    return along("gather", x, index, dim).take(x)
 
 
 @kernel
 def scatter(x, index, source, dim):
     out = copied(x)
-    return _along("scatter", out, index, dim).put(out, source)
+    return along("scatter", out, index, dim).put(out, source)
 
 
 @kernel
 def scatter_(x, index, source, dim):
-    return _along("scatter_", x, apart(index, x), dim).put(x, apart(source, x))
+    return along("scatter_", x, apart(index, x), dim).put(x, apart(source, x))
 
 
 @kernel
@@ -125,7 +121,7 @@ def scatter_mul_(x, index, source, dim):
 
 
 def _scatter(out, index, source, dim, operator, name):
-    return collect(_along(operator, out, index, dim), out, source, steps(source), name=name)
+    return collect(along(operator, out, index, dim), out, source, steps(source), name=name)
 
 
 # whole slices of one axis -------------------------------------------------------------------------
@@ -205,42 +201,3 @@ def nonzero(x):
     if not x.ndim:
         return new((int(array_to_numpy(x) != 0), 0), INT64, x)
     return cupy.argwhere(cast_to(x, np.dtype(bool)))  # waits: the host must know how many
-
-
-# order --------------------------------------------------------------------------------------------
-
-
-@kernel
-def sort(x, dim, descending, stable):
-    order = _order(x, dim, descending)
-    return _along("sort", x, order, dim).take(x), order
-
-
-@kernel
-def argsort(x, dim, descending, stable):
-    return _order(x, dim, descending)
-
-
-_REFLECT = f"2P2q{axes_layout(1)}"
-
-
-def _order(x, dim, descending):
-    if not x.ndim or not x.size:
-        return zeros(x.shape, INT64, x)
-    keys = x
-    if x.dtype in HALVES:
-        keys = cast_to(x, np.dtype(np.float32))  # holds every half-precision number
-    elif x.dtype.kind == "b":
-        keys = cast_to(x, np.dtype(np.uint8))
-    if not descending:
-        return contiguous(cupy.argsort(contiguous(keys), axis=dim))
-    # Reversed before and after: equal elements keep their order, and NaN comes first.
-    order = cupy.argsort(flip(keys, (dim,)), axis=dim)
-    out = new(x.shape, INT64, x)
-    back = list(steps(order))
-    first = order.data.ptr + (x.shape[dim] - 1) * order.strides[dim]
-    back[dim] = -back[dim]
-    size, last = x.size, x.shape[dim] - 1
-    walk = axes("sort", x.shape, back)
-    launch("ordering.cu", "reflect", (), _REFLECT, size, out.data.ptr, first, size, last, *walk)
-    return out

@@ -15,6 +15,8 @@ from plugrad_cupy.strided import contiguous
 _TENSORS = 24  # as in sources/optimizer.cu
 _SGD = f"{3 * _TENSORS}P{_TENSORS}q4d2i"
 _ADAM = f"{5 * _TENSORS}P{_TENSORS}q{2 * _TENSORS}d5d2i"
+_RMSPROP = f"{5 * _TENSORS}P{_TENSORS}q5d2i"
+_ADAGRAD = f"{3 * _TENSORS}P{_TENSORS}q{_TENSORS}d2d2i"
 _BLOCK = (256, 1, 1)
 
 Row = tuple[Any, ...]  # one parameter, its gradient and its state; None for what there is not
@@ -58,6 +60,32 @@ def adam_step(
         fields = *_fields([row for _, row in group]), *_filled(rates), *_filled(roots)
         _launch("adam_step", _ADAM, group, *fields, shrink, added, beta1, beta2, eps, maximize, 0)
     return params, averages, squares, maxima
+
+
+@kernel
+def rmsprop_step(
+    params, grads, squares, averages, momenta, lr, alpha, eps, weight_decay, momentum, maximize
+):
+    rows = _rows(params, grads, squares, averages, momenta)
+    if rows is None:
+        return None
+    numbers = lr, alpha, eps, weight_decay, momentum
+    for group in _groups(rows):
+        fields = *_fields([row for _, row in group]), *numbers
+        _launch("rmsprop_step", _RMSPROP, group, *fields, maximize, 0)
+    return params, squares, averages, momenta
+
+
+@kernel
+def adagrad_step(params, grads, sums, steps, lr, lr_decay, eps, weight_decay, maximize):
+    rows = _rows(params, grads, sums)
+    if rows is None:
+        return None
+    for group in _groups(rows):
+        rates = [lr / (1 + (steps[i] - 1) * lr_decay) for i, _ in group]
+        fields = *_fields([row for _, row in group]), *_filled(rates)
+        _launch("adagrad_step", _ADAGRAD, group, *fields, eps, weight_decay, maximize, 0)
+    return params, sums
 
 
 def _rows(params: Sequence[Any], grads: Sequence[Any], *states: Any) -> list[Row] | None:

@@ -37,6 +37,7 @@ def plugrad_manifest() -> Manifest:
                 "sampling",
                 "convolution",
                 "pooling",
+                "recurrent",
             )
         ),
         contract=CONTRACT_VERSION,

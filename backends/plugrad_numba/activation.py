@@ -29,7 +29,7 @@ def relu(x):
 @elementwise
 def relu_backward(g, y):
     zero = type(g)(0)
-    return g if y > zero else zero
+    return zero if y <= zero else g  # NaN is not below 0
 
 
 @kernel

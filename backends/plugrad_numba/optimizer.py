@@ -82,6 +82,58 @@ def _adam_step(p, g, m, v, top, rate, new, keep, fresh, eps, shrink, penalty, ma
         p[i] = p[i] * shrink - m[i] / (np.sqrt(size) + eps) * rate
 
 
+@kernel
+def rmsprop_step(
+    params, grads, squares, averages, momenta, lr, alpha, eps, weight_decay, momentum, maximize
+):
+    flat = _flat(grads, params, squares, averages, momenta)
+    if flat is None:
+        return None
+    for g, p, v, a, m in flat:
+        number = p.dtype.type
+        settings = map(number, (lr, alpha, 1 - alpha, eps, weight_decay, momentum))
+        _rmsprop_step(2 * p.size, p, g, v, a, m, *settings, maximize)
+    return params, squares, averages, momenta
+
+
+@compiled
+def _rmsprop_step(p, g, v, a, m, lr, keep, fresh, eps, weight_decay, momentum, maximize):
+    for i in prange(p.size):
+        step = -g[i] if maximize else g[i]
+        if weight_decay != 0:
+            step += p[i] * weight_decay
+        v[i] = v[i] * keep + step * step * fresh
+        size = v[i]
+        if a is not None:
+            a[i] += (step - a[i]) * fresh
+            size -= a[i] * a[i]
+        step /= np.sqrt(size) + eps
+        if m is not None:
+            step = m[i] = m[i] * momentum + step
+        p[i] -= step * lr
+
+
+@kernel
+def adagrad_step(params, grads, sums, steps, lr, lr_decay, eps, weight_decay, maximize):
+    flat = _flat(grads, params, sums)
+    if flat is None:
+        return None
+    for step, (g, p, total) in zip(steps, flat, strict=True):
+        numbers = (lr / (1 + (step - 1) * lr_decay), eps, weight_decay)
+        _adagrad_step(2 * p.size, p, g, total, *map(p.dtype.type, numbers), maximize)
+    return params, sums
+
+
+@compiled
+def _adagrad_step(p, g, total, rate, eps, weight_decay, maximize):
+    for i in prange(p.size):
+        step = -g[i] if maximize else g[i]
+        if weight_decay != 0:
+            step += p[i] * weight_decay
+        total[i] += step * step
+        p[i] -= step / (np.sqrt(total[i]) + eps) * rate
+
+
 def _flat(grads, *written) -> list[list[Any]] | None:
     """Per parameter its gradient and what is written, as one-dimensional arrays, None where a group
     is missing; None if NumPy must walk what is written by strides.

@@ -36,11 +36,17 @@ def plugrad_manifest() -> Manifest:
                 "reduction",
                 "joining",
                 "linalg",
+                "systems",
+                "decomposition",
+                "fourier",
+                "numbers",
                 "optimizer",
                 "indexing",
+                "sorting",
                 "sampling",
                 "convolution",
                 "pooling",
+                "recurrent",
                 "threads",
             )
         ),
@@ -92,7 +98,7 @@ def array_view(
 @kernel
 def array_adopt(value: Any, index: int | None) -> Any:
     """NumPy arrays and scalars as they are, a copy where they are read-only or of foreign byte
-    order; other buffers shared.
+    order; other buffers, and what speaks DLPack, shared.
     """
     if isinstance(value, np.generic):
         value = np.asarray(value)
@@ -100,7 +106,9 @@ def array_adopt(value: Any, index: int | None) -> Any:
         try:
             value = np.asarray(memoryview(value))
         except TypeError:
-            return None
+            if not hasattr(value, "__dlpack__"):
+                return None
+            value = np.from_dlpack(value)
     if value.dtype not in PORTABLE:
         native = value.dtype.newbyteorder("=")
         if native not in PORTABLE:

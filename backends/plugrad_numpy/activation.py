@@ -45,8 +45,8 @@ def relu_backward(g, y):
     integer = _BITS.get(g.dtype)
     if integer is None or not g.ndim or g.shape != y.shape:
         return None
-    mask = np.greater(y, 0).view(np.int8)
-    mask = np.negative(mask, out=mask).astype(integer)
+    mask = np.less_equal(y, 0).view(np.int8)
+    mask = np.subtract(mask, 1, out=mask).astype(integer)
     return np.bitwise_and(g.view(integer), mask, out=mask).view(g.dtype)
 
 
@@ -229,7 +229,7 @@ def sums(x, dim):
     time of a sum.
     """
     size = x.shape[dim]
-    if dim != x.ndim - 1 or size > 512 or not x.flags.c_contiguous:
+    if dim != x.ndim - 1 or not 0 < size <= 512 or not x.flags.c_contiguous:
         return np.add.reduce(x, axis=dim, keepdims=True)
     return np.matmul(x.reshape(-1, size), np.ones(size, x.dtype)).reshape(*x.shape[:-1], 1)
 

@@ -177,6 +177,11 @@ def atan2(x, y):
 
 
 @kernel
+def hypot(x, y):
+    return ieee.run(np.hypot, x, y)
+
+
+@kernel
 def sinh(x):
     return ieee.run(np.sinh, x)
 
@@ -189,6 +194,21 @@ def cosh(x):
 @kernel
 def tanh(x):
     return ieee.run(np.tanh, x)
+
+
+@kernel
+def asinh(x):
+    return ieee.run(np.arcsinh, x)
+
+
+@kernel
+def acosh(x):
+    return ieee.run(np.arccosh, x)
+
+
+@kernel
+def atanh(x):
+    return ieee.run(np.arctanh, x)
 
 
 @kernel

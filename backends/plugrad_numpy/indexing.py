@@ -1,4 +1,4 @@
-"""Elements by position, and sorting.
+"""Elements by position.
 
 Positions along axes become positions in the flat array: `take`, assignment and `add.at` of one flat
 index are two to eight times as fast as those of several (measured with NumPy 2.4).
@@ -103,31 +103,32 @@ def gather(x, index, dim):
 
 @kernel
 def scatter(x, index, source, dim):
-    return _scatter(np.array(x, order="C"), index, source, dim, "scatter", _put)
+    return scattered(np.array(x, order="C"), index, source, dim, "scatter", _put)
 
 
 @kernel
 def scatter_(x, index, source, dim):
-    return _scatter(x, index, source, dim, "scatter_", _put)
+    return scattered(x, index, source, dim, "scatter_", _put)
 
 
 @kernel
 def scatter_add(x, index, source, dim):
-    return _scatter(np.array(x, order="C"), index, source, dim, "scatter_add", _add_at)
+    return scattered(np.array(x, order="C"), index, source, dim, "scatter_add", _add_at)
 
 
 @kernel
 def scatter_add_(x, index, source, dim):
-    return _scatter(x, index, source, dim, "scatter_add_", _add_at)
+    return scattered(x, index, source, dim, "scatter_add_", _add_at)
 
 
 @kernel
 @quietly
 def scatter_mul(x, index, source, dim):
-    return _scatter(np.array(x, order="C"), index, source, dim, "scatter_mul", _multiply_at)
+    return scattered(np.array(x, order="C"), index, source, dim, "scatter_mul", _multiply_at)
 
 
-def _scatter(out, index, source, dim, operator, write):
+def scattered(out, index, source, dim, operator, write):
+    """`out`, changed by `write(flat, places, source)`."""
     index = from_start(operator, "index", index, out.shape, dim, False)
     places = _places_along(out.shape, index, dim)
     return _write_flat(out, lambda flat: write(flat, places, source))
@@ -200,50 +201,6 @@ def masked_fill_(x, mask, value):
     return x
 
 
-# order --------------------------------------------------------------------------------------------
-
-
-@kernel
-def sort(x, dim, descending, stable):
-    order = _order(x, dim, descending, stable)
-    return np.take_along_axis(x, order, dim), order
-
-
-@kernel
-def argsort(x, dim, descending, stable):
-    return _order(x, dim, descending, stable)
-
-
-@kernel
-def topk(x, k, dim, largest):
-    keys, size = _keys(x), x.shape[dim]
-    if not 0 < k < size:
-        return None
-    # A partition costs a tenth of a sort.
-    edge = size - k if largest else k - 1
-    part = np.argpartition(keys, edge, axis=dim)
-    taken = slice(edge, None) if largest else slice(k)
-    part = part[(slice(None),) * dim + (taken,)]
-    order = _order(np.take_along_axis(keys, part, dim), dim, largest, True)
-    part = np.take_along_axis(part, order, dim)
-    return np.take_along_axis(x, part, dim), part
-
-
-def _order(x, dim, descending, stable):
-    keys = _keys(x)
-    kind = "stable" if stable else None
-    if not descending:
-        return np.argsort(keys, axis=dim, kind=kind)
-    # Reversed before and after: equal elements keep their order, and NaN comes first.
-    order = np.argsort(np.flip(keys, dim), axis=dim, kind=kind)
-    return x.shape[dim] - 1 - np.flip(order, dim)
-
-
-def _keys(x):
-    # ml_dtypes orders NaN nowhere; float32 holds every half-precision number.
-    return x.astype(np.float32) if x.dtype in HALVES else x
-
-
 # what the kernels share ---------------------------------------------------------------------------
 
 
@@ -304,14 +261,15 @@ def _put(flat, places, values):
 
 
 def _add_at(flat, places, values):
-    _at(np.add, flat, places, values)
+    combine_at(np.add, flat, places, values)
 
 
 def _multiply_at(flat, places, values):
-    _at(np.multiply, flat, places, values)
+    combine_at(np.multiply, flat, places, values)
 
 
-def _at(ufunc, flat, places, values):
+def combine_at(ufunc, flat, places, values):
+    """Combine values with what stands at their places, one after the other."""
     places, values = places.reshape(-1), values.reshape(-1)
     if flat.dtype in HALVES:
         # Summed in float32 and rounded once.

@@ -98,6 +98,66 @@ def adam_step(
     return params, averages, squares, maxima
 
 
+@kernel
+@quietly
+def rmsprop_step(
+    params, grads, squares, averages, momenta, lr, alpha, eps, weight_decay, momentum, maximize
+):
+    if any(p.dtype in HALVES for p in params):
+        return None
+    for p, g, v, a, m in _blocks(params, grads, squares, averages, momenta):
+        s = np.empty_like(p)
+        if maximize:
+            g = np.negative(g)
+        if weight_decay:
+            g = np.add(g, np.multiply(p, weight_decay, out=s))
+        np.multiply(g, g, out=s)
+        np.multiply(s, 1 - alpha, out=s)
+        np.multiply(v, alpha, out=v)
+        np.add(v, s, out=v)
+        size = v
+        if a is not None:
+            np.subtract(g, a, out=s)
+            np.multiply(s, 1 - alpha, out=s)
+            np.add(a, s, out=a)
+            np.multiply(a, a, out=s)
+            size = np.subtract(v, s, out=s)
+        np.sqrt(size, out=s)
+        np.add(s, eps, out=s)
+        np.divide(g, s, out=s)
+        if m is not None:
+            np.multiply(m, momentum, out=m)
+            np.add(m, s, out=m)
+            np.multiply(m, lr, out=s)
+        else:
+            np.multiply(s, lr, out=s)
+        np.subtract(p, s, out=p)
+    return params, squares, averages, momenta
+
+
+@kernel
+@quietly
+def adagrad_step(params, grads, sums, steps, lr, lr_decay, eps, weight_decay, maximize):
+    if any(p.dtype in HALVES for p in params):
+        return None
+    for i, step in enumerate(steps):
+        rate = lr / (1 + (step - 1) * lr_decay)
+        one = slice(i, i + 1)
+        for p, g, total in _blocks(params[one], grads[one], sums[one]):
+            s = np.empty_like(p)
+            if maximize:
+                g = np.negative(g)
+            if weight_decay:
+                g = np.add(g, np.multiply(p, weight_decay, out=s))
+            np.add(total, np.multiply(g, g, out=s), out=total)
+            np.sqrt(total, out=s)
+            np.add(s, eps, out=s)
+            np.divide(g, s, out=s)
+            np.multiply(s, rate, out=s)
+            np.subtract(p, s, out=p)
+    return params, sums
+
+
 def _blocks(*groups):
     """Per parameter its arrays side by side, those in C order cut into blocks; None where a group
     is missing.

@@ -66,5 +66,38 @@ def cumsum(x, dim):
     return np.cumsum(x, axis=dim if x.ndim else None, dtype=x.dtype).reshape(x.shape)
 
 
+@kernel
+@in_single
+@quietly
+def cumprod(x, dim):
+    return np.cumprod(x, axis=dim if x.ndim else None, dtype=x.dtype).reshape(x.shape)
+
+
+@kernel
+@in_single
+@quietly
+def logcumsumexp(x, dim):
+    return np.logaddexp.accumulate(x, axis=dim) if x.ndim else x.copy()
+
+
+@kernel
+@quietly
+def cummax(x, dim):
+    return _running(np.maximum, x, dim)
+
+
+@kernel
+@quietly
+def cummin(x, dim):
+    return _running(np.minimum, x, dim)
+
+
+def _running(extreme, x, dim):
+    values = extreme.accumulate(x, axis=dim)
+    place = np.arange(x.shape[dim]).reshape(-1, *(1,) * (x.ndim - 1 - dim))
+    marks = np.where((x == values) | (x != x), place, 0)
+    return values, np.maximum.accumulate(marks, axis=dim)
+
+
 def _position(find, x, dim, keepdim):
     return np.asarray(find(x, axis=dim if np.ndim(x) else None, keepdims=keepdim), dtype=np.int64)

@@ -64,14 +64,14 @@ class Report:
 
 def modules() -> Iterator[Module]:
     """Every module that the backend can make; of those that take two types, typical pairs."""
-    from plugrad_cupy import activation, comparison, elementwise, reduction
+    from plugrad_cupy import activation, comparison, elementwise, numbers, reduction
     from plugrad_cupy.modules import CTYPES, text_of
     from plugrad_cupy.pointwise import Family, kind_of
 
     def made(file: str, types: tuple[str, ...] = (), lines: str = "", part: str = "") -> Module:
         return Module(file, part, types, text_of(file, types, lines))
 
-    for source in (elementwise, comparison, activation):
+    for source in (elementwise, comparison, numbers, activation):
         for name, family in vars(source).items():
             if isinstance(family, Family):
                 for dtype, ctype in CTYPES.items():

@@ -41,6 +41,7 @@ from plugrad_cupy import (  # noqa: E402
     loss,
     modules,
     normalization,
+    numbers,
     optimizer,
     positions,
     reduction,
@@ -172,6 +173,17 @@ def test_bfloat16_rounds_to_the_nearest_and_ties_to_even() -> None:
     right = on_device(np.array([2**-8, 3 * 2**-8, 2**-8 * 1.0078125], BFLOAT16))
     assert np.array_equal(wide, x)
     assert elementwise.add(left, right).get().astype(float).tolist() == [1, 1.015625, 1.0078125]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, BFLOAT16, np.float32, np.float64])
+def test_next_number_is_that_of_the_dtype(dtype: Any) -> None:
+    ends = ml_dtypes.finfo(dtype)
+    some = [0.0, -0.0, 1.0, -1.0, 3.3, ends.max, ends.min, ends.smallest_subnormal]
+    x = np.array([*some, np.inf, -np.inf, np.nan], dtype)
+    x, y = (np.ascontiguousarray(each).reshape(-1) for each in np.meshgrid(x, x))
+    got = numbers.nextafter(on_device(x), on_device(y)).get().astype(np.float64)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(got, np.nextafter(x, y).astype(np.float64))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 10, 641, 2**16 + 1, 2**31 - 1])
@@ -381,6 +393,31 @@ def test_steps_of_more_tensors_than_a_launch_takes_agree(draw: Any) -> None:
         want = params[i] * (1 - 0.1 * 0.05) - m / size * (0.1 / (1 - 0.9**t))
         assert_near(held[0][i], want, 1e-12)
         assert_near(held[2][i], m, 1e-12)
+
+
+def test_steps_by_the_size_of_gradients_agree(draw: Any) -> None:
+    params, grads, averages, squares = _parameters(draw, 9)
+    squares = [each + 99 for each in squares]  # above the squares of the means
+    momenta = [draw.normal(size=each.shape) for each in params]
+    groups = (params, grads, squares, averages, momenta)
+    held = [[on_device(x) for x in group] for group in groups]
+    run(optimizer.rmsprop_step, *held, 0.1, 0.9, 1e-3, 0.05, 0.8, True)
+    for i, p in enumerate(params):
+        g = p * 0.05 - grads[i]
+        v = squares[i] * 0.9 + g * g * 0.1
+        m = averages[i] + (g - averages[i]) * 0.1
+        step = momenta[i] * 0.8 + g / (np.sqrt(v - m * m) + 1e-3)
+        for kept, want in zip(held, (p - step * 0.1, grads[i], v, m, step), strict=True):
+            assert_near(kept[i], want, 1e-12)
+    steps = [1 + i % 3 for i in range(len(params))]
+    held = [[on_device(x) for x in group] for group in groups[:3]]
+    run(optimizer.adagrad_step, *held, steps, 0.1, 0.2, 1e-3, 0.05, False)
+    for i, p in enumerate(params):
+        g = p * 0.05 + grads[i]
+        total = squares[i] + g * g
+        rate = 0.1 / (1 + (steps[i] - 1) * 0.2)
+        assert_near(held[0][i], p - rate * g / (np.sqrt(total) + 1e-3), 1e-12)
+        assert_near(held[2][i], total, 1e-12)
 
 
 def test_step_of_a_parameter_in_another_order_is_declined() -> None:

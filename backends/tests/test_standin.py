@@ -21,6 +21,7 @@ OWN = {
     "cupy.cuda.device": set(),
     "cupy.cuda.memory": {"default_pool", "rounded", "FRESH_BYTE", "MemoryPool.give_back"},
     "cupy.cuda.runtime": {"total_bytes"},
+    "cupy.fft": set(),
     "cupy.cuda.stream": {"work", "synchronize_device", "Stream.later"},
 }
 

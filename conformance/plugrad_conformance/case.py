@@ -437,7 +437,9 @@ class Case:
     may be given, and `expands` whether with equal elements throughout, `opaque` that the body is no
     composition of operators, so that it has no derivative of its own to compare with. By the
     tensors in `constants` the operator is not differentiated. `unmapped` says why vmap must refuse
-    the operator, which it else has to map like a loop.
+    the operator, which it else has to map like a loop. `reads` is applied to the first tensor where
+    the operator reads a part of it that stands for the whole, `seen` to the results where only
+    something about them is promised: the reference gives that.
     """
 
     function: Any
@@ -455,6 +457,8 @@ class Case:
     opaque: bool = False
     constants: Sequence[str] = ()
     unmapped: str = ""
+    reads: Callable[[Any], Any] | None = None
+    seen: Callable[..., Any] | None = None
     also: Sequence[DType] = ()
     result: Callable[[DType, tuple[Any, ...]], DType] | None = None
     operator: Any = field(init=False)
@@ -483,6 +487,20 @@ class Case:
     def name(self) -> str:
         """The operator's name."""
         return self.operator.name
+
+    def apply(
+        self,
+        tensors: Sequence[Any],
+        params: Sequence[Any],
+        function: Callable[..., Any] | None = None,
+    ) -> Any:
+        """What is promised of a call of the operator, or of another function in its place."""
+        if self.reads is not None and tensors[0].dtype.kind in ("float", "complex"):
+            tensors = (self.reads(tensors[0]), *tensors[1:])
+        out = (function or self.function)(*tensors, *params)
+        if self.seen is None:
+            return out
+        return self.seen(*out) if type(out) is tuple else self.seen(out)
 
 
 def family_of(operator: Any) -> str:

@@ -53,8 +53,7 @@ class Problem:
             [creation.clone(b) if i in operator.writes else b for i, b in enumerate(bases)]
         )
         operands = self._look(bases, self.arrays)
-        call = function or self.row.case.function
-        out = call(*operands, *self.row.params(self.device))
+        out = self.row.case.apply(operands, self.row.params(self.device), function)
         results = out if type(out) is tuple else (out,)
         if operator.writes:
             # All of the written memory: what the operator left alone belongs to the graph too.

@@ -80,8 +80,10 @@ class Row:
         return array.astype(np.float64)
 
     def run(self, tensors: tuple[Any, ...], params: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Call the operator as users do; its results, or what it has written, as a flat tuple."""
-        return tuple(leaves((self.case.function(*tensors, *params),)))
+        """Call the operator as users do; what is promised of its results, or what it has written,
+        as a flat tuple.
+        """
+        return tuple(leaves((self.case.apply(tensors, params),)))
 
     def result_dtype(self, want: Any, device: str) -> np.dtype[Any]:
         """What dtype a result must have: NumPy's own for bools and integers, else the row's, or its

@@ -3,6 +3,14 @@
 The public names, by floor.
 """
 
+from importlib import import_module as _import_module
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 # Floor 0: values
 from plugrad import errors as errors
 from plugrad._version import __version__ as __version__
@@ -52,6 +60,32 @@ from plugrad.tape import set_grad_enabled as set_grad_enabled
 
 # Floors 3 and 5: operators and functions
 from plugrad import ops as ops
+from plugrad.functions.collecting import index_reduce as index_reduce
+from plugrad.functions.collecting import masked_scatter as masked_scatter
+from plugrad.functions.collecting import nonzero_static as nonzero_static
+from plugrad.functions.collecting import put as put
+from plugrad.functions.collecting import scatter_reduce as scatter_reduce
+from plugrad.functions.contraction import einsum as einsum
+from plugrad.functions.contraction import tensordot as tensordot
+from plugrad.functions.counting import bincount as bincount
+from plugrad.functions.counting import histc as histc
+from plugrad.functions.counting import histogram as histogram
+from plugrad.functions.counting import histogramdd as histogramdd
+from plugrad.functions.counting import unique as unique
+from plugrad.functions.counting import unique_consecutive as unique_consecutive
+from plugrad.functions.decomposition import householder_product as orgqr
+from plugrad.functions.convolution import conv1d as conv1d
+from plugrad.functions.convolution import conv2d as conv2d
+from plugrad.functions.convolution import conv3d as conv3d
+from plugrad.functions.convolution import conv_tbc as conv_tbc
+from plugrad.functions.convolution import conv_transpose1d as conv_transpose1d
+from plugrad.functions.convolution import conv_transpose2d as conv_transpose2d
+from plugrad.functions.convolution import conv_transpose3d as conv_transpose3d
+from plugrad.functions.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
+from plugrad.functions.pooling import avg_pool1d as avg_pool1d
+from plugrad.functions.pooling import max_pool1d as max_pool1d
+from plugrad.functions.pooling import max_pool2d as max_pool2d
+from plugrad.functions.pooling import max_pool3d as max_pool3d
 from plugrad.functions.elementwise import add as add
 from plugrad.functions.elementwise import addcdiv as addcdiv
 from plugrad.functions.elementwise import addcmul as addcmul
@@ -66,11 +100,24 @@ from plugrad.functions.elementwise import float_power as float_power
 from plugrad.functions.elementwise import isclose as isclose
 from plugrad.functions.elementwise import lerp as lerp
 from plugrad.functions.elementwise import log_softmax as log_softmax
+from plugrad.functions.elementwise import round as round
+from plugrad.functions.elementwise import rsub as rsub
 from plugrad.functions.elementwise import softmax as softmax
 from plugrad.functions.elementwise import sub as sub
 from plugrad.functions.elementwise import sub as subtract
 from plugrad.functions.elementwise import where as where
-from plugrad.functions.indexing import argsort as argsort
+from plugrad.functions.grids import atleast_1d as atleast_1d
+from plugrad.functions.grids import atleast_2d as atleast_2d
+from plugrad.functions.grids import atleast_3d as atleast_3d
+from plugrad.functions.grids import broadcast_shapes as broadcast_shapes
+from plugrad.functions.grids import broadcast_tensors as broadcast_tensors
+from plugrad.functions.grids import cartesian_prod as cartesian_prod
+from plugrad.functions.grids import combinations as combinations
+from plugrad.functions.grids import meshgrid as meshgrid
+from plugrad.functions.grids import tril_indices as tril_indices
+from plugrad.functions.grids import triu_indices as triu_indices
+from plugrad.functions.grids import unravel_index as unravel_index
+from plugrad.functions.grids import vander as vander
 from plugrad.functions.indexing import argwhere as argwhere
 from plugrad.functions.indexing import gather as gather
 from plugrad.functions.indexing import index_add as index_add
@@ -83,40 +130,163 @@ from plugrad.functions.indexing import masked_select as masked_select
 from plugrad.functions.indexing import nonzero as nonzero
 from plugrad.functions.indexing import scatter as scatter
 from plugrad.functions.indexing import scatter_add as scatter_add
-from plugrad.functions.indexing import sort as sort
 from plugrad.functions.indexing import take as take
 from plugrad.functions.indexing import take_along_dim as take_along_dim
-from plugrad.functions.indexing import topk as topk
+from plugrad.functions.joining import block_diag as block_diag
 from plugrad.functions.joining import cat as cat
+from plugrad.functions.joining import column_stack as column_stack
 from plugrad.functions.joining import concat as concat
 from plugrad.functions.joining import concatenate as concatenate
+from plugrad.functions.joining import dstack as dstack
 from plugrad.functions.joining import flip as flip
 from plugrad.functions.joining import hstack as hstack
 from plugrad.functions.joining import roll as roll
+from plugrad.functions.joining import row_stack as row_stack
 from plugrad.functions.joining import stack as stack
 from plugrad.functions.joining import tril as tril
 from plugrad.functions.joining import triu as triu
 from plugrad.functions.joining import vstack as vstack
+from plugrad.functions.linalg import addbmm as addbmm
 from plugrad.functions.linalg import addmm as addmm
+from plugrad.functions.linalg import addmv as addmv
+from plugrad.functions.linalg import addr as addr
+from plugrad.functions.linalg import adjoint as adjoint
+from plugrad.functions.linalg import baddbmm as baddbmm
 from plugrad.functions.linalg import bmm as bmm
+from plugrad.functions.linalg import chain_matmul as chain_matmul
+from plugrad.functions.linalg import cross as cross
 from plugrad.functions.linalg import dot as dot
+from plugrad.functions.linalg import ger as ger
+from plugrad.functions.linalg import inner as inner
+from plugrad.functions.linalg import kron as kron
 from plugrad.functions.linalg import matmul as matmul
+from plugrad.functions.linalg import matrix_power as matrix_power
 from plugrad.functions.linalg import mm as mm
 from plugrad.functions.linalg import mv as mv
 from plugrad.functions.linalg import outer as outer
+from plugrad.functions.linalg import trace as trace
+from plugrad.functions.linalg import vdot as vdot
+from plugrad.functions.norms import cdist as cdist
+from plugrad.functions.norms import frobenius_norm as frobenius_norm
+from plugrad.functions.norms import norm as norm
+from plugrad.functions.norms import nuclear_norm as nuclear_norm
+from plugrad.functions.norms import pdist as pdist
+from plugrad.functions.older_linalg import cholesky as cholesky
+from plugrad.functions.older_linalg import inverse as inverse
+from plugrad.functions.older_linalg import lu as lu
+from plugrad.functions.older_linalg import lu_solve as lu_solve
+from plugrad.functions.older_linalg import pinverse as pinverse
+from plugrad.functions.older_linalg import qr as qr
+from plugrad.functions.older_linalg import svd as svd
+from plugrad.functions.older_linalg import triangular_solve as triangular_solve
+from plugrad.functions.numbers import complex as complex
+from plugrad.functions.numbers import copysign as copysign
+from plugrad.functions.numbers import deg2rad as deg2rad
+from plugrad.functions.numbers import fmax as fmax
+from plugrad.functions.numbers import fmin as fmin
+from plugrad.functions.numbers import frac as frac
+from plugrad.functions.numbers import frexp as frexp
+from plugrad.functions.numbers import gcd as gcd
+from plugrad.functions.numbers import heaviside as heaviside
+from plugrad.functions.numbers import isneginf as isneginf
+from plugrad.functions.numbers import isposinf as isposinf
+from plugrad.functions.numbers import isreal as isreal
+from plugrad.functions.numbers import lcm as lcm
+from plugrad.functions.numbers import ldexp as ldexp
+from plugrad.functions.numbers import nan_to_num as nan_to_num
+from plugrad.functions.numbers import polar as polar
+from plugrad.functions.numbers import positive as positive
+from plugrad.functions.numbers import rad2deg as rad2deg
+from plugrad.functions.quantiles import kthvalue as kthvalue
+from plugrad.functions.quantiles import median as median
+from plugrad.functions.quantiles import mode as mode
+from plugrad.functions.quantiles import nanmedian as nanmedian
+from plugrad.functions.quantiles import nanquantile as nanquantile
+from plugrad.functions.quantiles import quantile as quantile
+from plugrad.functions.questions import get_device as get_device
+from plugrad.functions.questions import is_complex as is_complex
+from plugrad.functions.questions import is_conj as is_conj
+from plugrad.functions.questions import is_floating_point as is_floating_point
+from plugrad.functions.questions import is_inference as is_inference
+from plugrad.functions.questions import is_neg as is_neg
+from plugrad.functions.questions import is_nonzero as is_nonzero
+from plugrad.functions.questions import is_same_size as is_same_size
+from plugrad.functions.questions import is_signed as is_signed
+from plugrad.functions.questions import is_storage as is_storage
+from plugrad.functions.questions import is_tensor as is_tensor
+from plugrad.functions.questions import numel as numel
+from plugrad.functions.questions import resolve_conj as resolve_conj
+from plugrad.functions.questions import resolve_neg as resolve_neg
+from plugrad.functions.questions import result_type as result_type
+from plugrad.functions.questions import typename as typename
+from plugrad.functions.rearranging import as_strided_scatter as as_strided_scatter
+from plugrad.functions.rearranging import diag as diag
+from plugrad.functions.rearranging import diag_embed as diag_embed
+from plugrad.functions.rearranging import diagflat as diagflat
+from plugrad.functions.rearranging import diagonal_scatter as diagonal_scatter
+from plugrad.functions.rearranging import fliplr as fliplr
+from plugrad.functions.rearranging import flipud as flipud
+from plugrad.functions.rearranging import repeat_interleave as repeat_interleave
+from plugrad.functions.rearranging import rot90 as rot90
+from plugrad.functions.rearranging import select_scatter as select_scatter
+from plugrad.functions.rearranging import slice_scatter as slice_scatter
+from plugrad.functions.rearranging import tile as tile
 from plugrad.functions.reduction import argmax as argmax
 from plugrad.functions.reduction import argmin as argmin
-from plugrad.functions.reduction import cumsum as cumsum
 from plugrad.functions.reduction import max as max
 from plugrad.functions.reduction import min as min
-from plugrad.functions.reduction import norm as norm
 from plugrad.functions.reduction import std as std
 from plugrad.functions.reduction import var as var
+from plugrad.functions.scans import cummax as cummax
+from plugrad.functions.scans import cummin as cummin
+from plugrad.functions.scans import cumprod as cumprod
+from plugrad.functions.scans import cumsum as cumsum
+from plugrad.functions.scans import cumulative_trapezoid as cumulative_trapezoid
+from plugrad.functions.scans import diff as diff
+from plugrad.functions.scans import gradient as gradient
+from plugrad.functions.scans import logcumsumexp as logcumsumexp
+from plugrad.functions.scans import trapezoid as trapezoid
+from plugrad.functions.scans import trapz as trapz
+from plugrad.functions.sorting import argsort as argsort
+from plugrad.functions.sorting import bucketize as bucketize
+from plugrad.functions.sorting import isin as isin
+from plugrad.functions.sorting import msort as msort
+from plugrad.functions.sorting import searchsorted as searchsorted
+from plugrad.functions.sorting import sort as sort
+from plugrad.functions.sorting import topk as topk
+from plugrad.functions.special import i0 as i0
+from plugrad.functions.special import logaddexp2 as logaddexp2
+from plugrad.functions.special import logit as logit
+from plugrad.functions.special import multigammaln as mvlgamma
+from plugrad.functions.special import polygamma as polygamma
+from plugrad.functions.special import sinc as sinc
+from plugrad.functions.special import xlogy as xlogy
+from plugrad.functions.spectra import istft as istft
+from plugrad.functions.spectra import stft as stft
+from plugrad.functions.statistics import aminmax as aminmax
+from plugrad.functions.statistics import corrcoef as corrcoef
+from plugrad.functions.statistics import count_nonzero as count_nonzero
+from plugrad.functions.statistics import cov as cov
+from plugrad.functions.statistics import dist as dist
+from plugrad.functions.statistics import nanmean as nanmean
+from plugrad.functions.statistics import nansum as nansum
+from plugrad.functions.statistics import renorm as renorm
+from plugrad.functions.statistics import std_mean as std_mean
+from plugrad.functions.statistics import var_mean as var_mean
+from plugrad.functions.systems import cholesky_inverse as cholesky_inverse
+from plugrad.functions.systems import cholesky_solve as cholesky_solve
+from plugrad.functions.systems import det as det
+from plugrad.functions.systems import logdet as logdet
+from plugrad.functions.systems import lu_unpack as lu_unpack
+from plugrad.functions.systems import slogdet as slogdet
 from plugrad.functions.views import as_strided as as_strided
 from plugrad.functions.views import broadcast_to as broadcast_to
 from plugrad.functions.views import chunk as chunk
+from plugrad.functions.views import chunk as unsafe_chunk
 from plugrad.functions.views import diagonal as diagonal
+from plugrad.functions.views import dsplit as dsplit
 from plugrad.functions.views import flatten as flatten
+from plugrad.functions.views import hsplit as hsplit
 from plugrad.functions.views import imag as imag
 from plugrad.functions.views import movedim as moveaxis
 from plugrad.functions.views import movedim as movedim
@@ -127,14 +297,19 @@ from plugrad.functions.views import real as real
 from plugrad.functions.views import reshape as reshape
 from plugrad.functions.views import select as select
 from plugrad.functions.views import split as split
+from plugrad.functions.views import split as unsafe_split
+from plugrad.functions.views import split_with_sizes as split_with_sizes
+from plugrad.functions.views import split_with_sizes as unsafe_split_with_sizes
 from plugrad.functions.views import squeeze as squeeze
 from plugrad.functions.views import t as t
 from plugrad.functions.views import tensor_split as tensor_split
 from plugrad.functions.views import transpose as swapaxes
+from plugrad.functions.views import transpose as swapdims
 from plugrad.functions.views import transpose as transpose
 from plugrad.functions.views import unbind as unbind
 from plugrad.functions.views import unflatten as unflatten
 from plugrad.functions.views import unsqueeze as unsqueeze
+from plugrad.functions.views import vsplit as vsplit
 from plugrad.ops.activation import relu as relu
 from plugrad.ops.comparison import bitwise_and as bitwise_and
 from plugrad.ops.comparison import bitwise_left_shift as bitwise_left_shift
@@ -144,29 +319,45 @@ from plugrad.ops.comparison import bitwise_right_shift as bitwise_right_shift
 from plugrad.ops.comparison import bitwise_xor as bitwise_xor
 from plugrad.ops.comparison import eq as eq
 from plugrad.ops.comparison import ge as ge
+from plugrad.ops.comparison import ge as greater_equal
+from plugrad.ops.comparison import gt as greater
 from plugrad.ops.comparison import gt as gt
 from plugrad.ops.comparison import isfinite as isfinite
 from plugrad.ops.comparison import isinf as isinf
 from plugrad.ops.comparison import isnan as isnan
 from plugrad.ops.comparison import le as le
+from plugrad.ops.comparison import le as less_equal
 from plugrad.ops.comparison import logical_and as logical_and
 from plugrad.ops.comparison import logical_not as logical_not
 from plugrad.ops.comparison import logical_or as logical_or
 from plugrad.ops.comparison import logical_xor as logical_xor
+from plugrad.ops.comparison import lt as less
 from plugrad.ops.comparison import lt as lt
 from plugrad.ops.comparison import ne as ne
+from plugrad.ops.comparison import ne as not_equal
 from plugrad.ops.creation import clone as clone
 from plugrad.ops.elementwise import abs as abs
 from plugrad.ops.elementwise import abs as absolute
 from plugrad.ops.elementwise import acos as acos
+from plugrad.ops.elementwise import acos as arccos
+from plugrad.ops.elementwise import acosh as acosh
+from plugrad.ops.elementwise import acosh as arccosh
 from plugrad.ops.elementwise import angle as angle
+from plugrad.ops.elementwise import asin as arcsin
 from plugrad.ops.elementwise import asin as asin
+from plugrad.ops.elementwise import asinh as arcsinh
+from plugrad.ops.elementwise import asinh as asinh
+from plugrad.ops.elementwise import atan as arctan
 from plugrad.ops.elementwise import atan as atan
+from plugrad.ops.elementwise import atan2 as arctan2
 from plugrad.ops.elementwise import atan2 as atan2
+from plugrad.ops.elementwise import atanh as arctanh
+from plugrad.ops.elementwise import atanh as atanh
 from plugrad.ops.elementwise import ceil as ceil
 from plugrad.ops.elementwise import clamp_max as clamp_max
 from plugrad.ops.elementwise import clamp_min as clamp_min
 from plugrad.ops.elementwise import conj as conj
+from plugrad.ops.elementwise import conj as conj_physical
 from plugrad.ops.elementwise import cos as cos
 from plugrad.ops.elementwise import cosh as cosh
 from plugrad.ops.elementwise import erf as erf
@@ -177,6 +368,7 @@ from plugrad.ops.elementwise import expm1 as expm1
 from plugrad.ops.elementwise import floor as floor
 from plugrad.ops.elementwise import floor_divide as floor_divide
 from plugrad.ops.elementwise import fmod as fmod
+from plugrad.ops.elementwise import hypot as hypot
 from plugrad.ops.elementwise import log as log
 from plugrad.ops.elementwise import log10 as log10
 from plugrad.ops.elementwise import log1p as log1p
@@ -190,7 +382,6 @@ from plugrad.ops.elementwise import neg as negative
 from plugrad.ops.elementwise import pow as pow
 from plugrad.ops.elementwise import reciprocal as reciprocal
 from plugrad.ops.elementwise import remainder as remainder
-from plugrad.ops.elementwise import round as round
 from plugrad.ops.elementwise import rsqrt as rsqrt
 from plugrad.ops.elementwise import sgn as sgn
 from plugrad.ops.elementwise import sigmoid as sigmoid
@@ -201,7 +392,10 @@ from plugrad.ops.elementwise import sqrt as sqrt
 from plugrad.ops.elementwise import square as square
 from plugrad.ops.elementwise import tan as tan
 from plugrad.ops.elementwise import tanh as tanh
+from plugrad.ops.elementwise import trunc as fix
 from plugrad.ops.elementwise import trunc as trunc
+from plugrad.ops.numbers import nextafter as nextafter
+from plugrad.ops.numbers import signbit as signbit
 from plugrad.ops.reduction import all as all
 from plugrad.ops.reduction import amax as amax
 from plugrad.ops.reduction import amin as amin
@@ -210,17 +404,30 @@ from plugrad.ops.reduction import logsumexp as logsumexp
 from plugrad.ops.reduction import mean as mean
 from plugrad.ops.reduction import prod as prod
 from plugrad.ops.reduction import sum as sum
+from plugrad.ops.special import digamma as digamma
+from plugrad.ops.special import erfinv as erfinv
+from plugrad.ops.special import lgamma as lgamma
+from plugrad.ops.special import logaddexp as logaddexp
+from plugrad.ops.systems import matrix_exp as matrix_exp
 from plugrad.ops.views import view_as_complex as view_as_complex
 from plugrad.ops.views import view_as_real as view_as_real
 
 # Floor 5: tensors
+from plugrad import amp as amp
 from plugrad import autograd as autograd
 from plugrad import cuda as cuda
 from plugrad import func as func
+from plugrad.amp import autocast as autocast
+from plugrad.amp import get_autocast_dtype as get_autocast_dtype
+from plugrad.amp import is_autocast_enabled as is_autocast_enabled
+from plugrad.autograd import inference_mode as inference_mode
+from plugrad.autograd import is_inference_mode_enabled as is_inference_mode_enabled
 from plugrad.creation import arange as arange
 from plugrad.creation import as_tensor as as_tensor
 from plugrad.creation import empty as empty
 from plugrad.creation import empty_like as empty_like
+from plugrad.creation import empty_permuted as empty_permuted
+from plugrad.creation import empty_strided as empty_strided
 from plugrad.creation import eye as eye
 from plugrad.creation import from_numpy as from_numpy
 from plugrad.creation import frombuffer as frombuffer
@@ -230,10 +437,26 @@ from plugrad.creation import linspace as linspace
 from plugrad.creation import logspace as logspace
 from plugrad.creation import ones as ones
 from plugrad.creation import ones_like as ones_like
+from plugrad.creation import range as range
+from plugrad.creation import scalar_tensor as scalar_tensor
 from plugrad.creation import tensor as tensor
 from plugrad.creation import zeros as zeros
 from plugrad.creation import zeros_like as zeros_like
+from plugrad.exchange import asarray as asarray
+from plugrad.exchange import from_dlpack as from_dlpack
+from plugrad.exchange import to_dlpack as to_dlpack
 from plugrad.func import vmap as vmap
+from plugrad.legacy import BFloat16Tensor as BFloat16Tensor
+from plugrad.legacy import BoolTensor as BoolTensor
+from plugrad.legacy import ByteTensor as ByteTensor
+from plugrad.legacy import CharTensor as CharTensor
+from plugrad.legacy import DoubleTensor as DoubleTensor
+from plugrad.legacy import FloatTensor as FloatTensor
+from plugrad.legacy import HalfTensor as HalfTensor
+from plugrad.legacy import IntTensor as IntTensor
+from plugrad.legacy import LongTensor as LongTensor
+from plugrad.legacy import ShortTensor as ShortTensor
+from plugrad.legacy import set_default_tensor_type as set_default_tensor_type
 from plugrad.printing import set_printoptions as set_printoptions
 from plugrad.random import Generator as Generator
 from plugrad.random import bernoulli as bernoulli
@@ -245,24 +468,96 @@ from plugrad.random import normal as normal
 from plugrad.random import rand as rand
 from plugrad.random import rand_like as rand_like
 from plugrad.random import randint as randint
+from plugrad.random import randint_like as randint_like
 from plugrad.random import randn as randn
 from plugrad.random import randn_like as randn_like
 from plugrad.random import randperm as randperm
 from plugrad.random import seed as seed
 from plugrad.random import set_rng_state as set_rng_state
-from plugrad.tensor import BoolTensor as BoolTensor
-from plugrad.tensor import ByteTensor as ByteTensor
-from plugrad.tensor import DoubleTensor as DoubleTensor
-from plugrad.tensor import FloatTensor as FloatTensor
-from plugrad.tensor import HalfTensor as HalfTensor
-from plugrad.tensor import IntTensor as IntTensor
-from plugrad.tensor import LongTensor as LongTensor
-from plugrad.tensor import Size as Size
+from plugrad.shapes import Size as Size
+from plugrad.sparse import sparse_coo_tensor as sparse_coo_tensor
 from plugrad.tensor import Tensor as Tensor
+from plugrad.variates import binomial as binomial
+from plugrad.variates import multinomial as multinomial
+from plugrad.variates import poisson as poisson
+from plugrad.windows import bartlett_window as bartlett_window
+from plugrad.windows import blackman_window as blackman_window
+from plugrad.windows import hamming_window as hamming_window
+from plugrad.windows import hann_window as hann_window
+from plugrad.windows import kaiser_window as kaiser_window
 
 # Floor 6: models
 from plugrad import nn as nn
 from plugrad import optim as optim
 from plugrad import utils as utils
-from plugrad.serialize import load as load
-from plugrad.serialize import save as save
+from plugrad.nn.functional.activation import celu as celu
+from plugrad.nn.functional.activation import celu_ as celu_
+from plugrad.nn.functional.activation import hardshrink as hardshrink
+from plugrad.nn.functional.activation import prelu as prelu
+from plugrad.nn.functional.activation import rrelu as rrelu
+from plugrad.nn.functional.activation import rrelu_ as rrelu_
+from plugrad.nn.functional.activation import selu as selu
+from plugrad.nn.functional.activation import selu_ as selu_
+from plugrad.nn.functional.activation import threshold as threshold
+from plugrad.nn.functional.activation import threshold_ as threshold_
+from plugrad.nn.functional.linalg import bilinear as bilinear
+from plugrad.nn.functional.linalg import cosine_similarity as cosine_similarity
+from plugrad.nn.functional.linalg import pairwise_distance as pairwise_distance
+from plugrad.nn.functional.normalization import rms_norm as rms_norm
+from plugrad.nn.functional.shape import channel_shuffle as channel_shuffle
+from plugrad.nn.functional.shape import pixel_shuffle as pixel_shuffle
+from plugrad.nn.functional.shape import pixel_unshuffle as pixel_unshuffle
+from plugrad.nn.functional.unprefixed import adaptive_max_pool1d as adaptive_max_pool1d
+from plugrad.nn.functional.unprefixed import affine_grid_generator as affine_grid_generator
+from plugrad.nn.functional.unprefixed import alpha_dropout as alpha_dropout
+from plugrad.nn.functional.unprefixed import alpha_dropout_ as alpha_dropout_
+from plugrad.nn.functional.unprefixed import batch_norm as batch_norm
+from plugrad.nn.functional.unprefixed import (
+    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+)
+from plugrad.nn.functional.unprefixed import constant_pad_nd as constant_pad_nd
+from plugrad.nn.functional.unprefixed import cosine_embedding_loss as cosine_embedding_loss
+from plugrad.nn.functional.unprefixed import ctc_loss as ctc_loss
+from plugrad.nn.functional.unprefixed import dropout as dropout
+from plugrad.nn.functional.unprefixed import dropout_ as dropout_
+from plugrad.nn.functional.unprefixed import embedding as embedding
+from plugrad.nn.functional.unprefixed import feature_alpha_dropout as feature_alpha_dropout
+from plugrad.nn.functional.unprefixed import feature_alpha_dropout_ as feature_alpha_dropout_
+from plugrad.nn.functional.unprefixed import grid_sampler as grid_sampler
+from plugrad.nn.functional.unprefixed import group_norm as group_norm
+from plugrad.nn.functional.unprefixed import hinge_embedding_loss as hinge_embedding_loss
+from plugrad.nn.functional.unprefixed import instance_norm as instance_norm
+from plugrad.nn.functional.unprefixed import kl_div as kl_div
+from plugrad.nn.functional.unprefixed import layer_norm as layer_norm
+from plugrad.nn.functional.unprefixed import margin_ranking_loss as margin_ranking_loss
+from plugrad.nn.functional.unprefixed import max_pool1d_with_indices as max_pool1d_with_indices
+from plugrad.nn.functional.unprefixed import poisson_nll_loss as poisson_nll_loss
+from plugrad.nn.functional.unprefixed import triplet_margin_loss as triplet_margin_loss
+
+newaxis = None
+
+# What few programs need is loaded when it is named.
+_LAZY = ("fft", "linalg", "special")
+_LAZY_FUNCTIONS = {"load": "serialize", "save": "serialize"}
+
+if _TYPE_CHECKING:
+    from plugrad import fft as fft
+    from plugrad import linalg as linalg
+    from plugrad import special as special
+    from plugrad.serialize import load as load
+    from plugrad.serialize import save as save
+
+
+def __getattr__(name: str) -> _Any:
+    """What is not loaded yet, or Tensor's method in place as a function: `relu_`."""
+    if name in _LAZY:
+        return _import_module(f"plugrad.{name}")
+    if name in _LAZY_FUNCTIONS:
+        return getattr(_import_module(f"plugrad.{_LAZY_FUNCTIONS[name]}"), name)
+    if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
+        return getattr(Tensor, name)
+    raise AttributeError(f"module 'plugrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, *_LAZY_FUNCTIONS})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,10 @@ from plugrad.devices import META, Device
 from plugrad.dtypes import DType
 from plugrad.encoding import encode
 from plugrad.errors import ArgumentError, DtypeError, ShapeError
-from plugrad.families import as_operand
+from plugrad.families import as_operand, delivers
 from plugrad.functions import views
 from plugrad.ops import creation as ops
+from plugrad.ops.views import inverse_permutation
 from plugrad.spec import spec_of
 from plugrad.value import NO_DATA, Value, wrap
 
@@ -102,8 +104,13 @@ def from_bytes(
     return wrap(native, spec_of(shape, dtype, where))
 
 
+@delivers
 def zeros(
-    *size: Any, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False
+    *size: Any,
+    out: Tensor | None = None,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Every element 0."""
     return full(
@@ -111,8 +118,13 @@ def zeros(
     )
 
 
+@delivers
 def ones(
-    *size: Any, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False
+    *size: Any,
+    out: Tensor | None = None,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Every element 1."""
     return full(
@@ -120,8 +132,14 @@ def ones(
     )
 
 
+@delivers
 def empty(
-    *size: Any, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False
+    *size: Any,
+    out: Tensor | None = None,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """Elements that are whatever was in memory."""
     made = ops.empty(
@@ -130,10 +148,54 @@ def empty(
     return _with_grad(made, requires_grad)
 
 
+def empty_strided(
+    size: Sequence[int],
+    stride: Sequence[int],
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """An uninitialised tensor whose neighbours along each axis lie so many elements apart."""
+    shape = checked_size("empty_strided", shapes.as_ints(size, "empty_strided"))
+    strides = shapes.as_ints(stride, "empty_strided", "stride")
+    if len(strides) != len(shape) or any(step < 0 for step in strides):
+        raise ArgumentError(
+            "empty_strided", "stride", expected=f"{len(shape)} numbers, none below 0", got=stride
+        )
+    room = shapes.extent(shape, strides)
+    made = views.as_strided(empty(room, dtype=dtype, device=device), shape, strides, 0).detach()
+    return _with_grad(made, requires_grad)
+
+
+def empty_permuted(
+    size: Sequence[int],
+    physical_layout: Sequence[int],
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """An uninitialised tensor without gaps, whose axes lie in memory in the order named, the
+    slowest first.
+    """
+    order = shapes.as_ints(physical_layout, "empty_permuted", "physical_layout")
+    shape = checked_size("empty_permuted", shapes.as_ints(size, "empty_permuted"))
+    if {*order} != {*builtins.range(len(shape))} or len(order) != len(shape):
+        raise ArgumentError(
+            "empty_permuted", "physical_layout", expected="each axis once", got=physical_layout
+        )
+    made = empty([shape[axis] for axis in order], dtype=dtype, device=device)
+    made = views.permute(made, inverse_permutation(order)).detach()
+    return _with_grad(made, requires_grad)
+
+
+@delivers
 def full(
     size: Sequence[int],
     fill_value: bool | int | float | complex,
     *,
+    out: Tensor | None = None,
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
@@ -148,20 +210,53 @@ def full(
     return _with_grad(made, requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: DType | None = None, device: DeviceLike = None) -> Tensor:
+def scalar_tensor(
+    s: bool | int | float | complex,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A number as a tensor without axes, of the default dtype where none is named."""
+    named = dtype or dtypes.get_default_dtype()
+    return full((), s, dtype=named, device=device, requires_grad=requires_grad)
+
+
+def zeros_like(
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """Zeros of a tensor's shape, dtype and device."""
-    return full_like(input, 0, dtype=dtype, device=device)
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: DType | None = None, device: DeviceLike = None) -> Tensor:
+def ones_like(
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """Ones of a tensor's shape, dtype and device."""
-    return full_like(input, 1, dtype=dtype, device=device)
+    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def empty_like(input: Tensor, *, dtype: DType | None = None, device: DeviceLike = None) -> Tensor:
+def empty_like(
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """An uninitialised tensor of another's shape, dtype and device."""
     where = input.device if device is None else resolve_device(device)
-    return ops.empty(input.shape, dtype or input.dtype, where)
+    return _with_grad(ops.empty(input.shape, dtype or input.dtype, where), requires_grad)
 
 
 def full_like(
@@ -170,17 +265,21 @@ def full_like(
     *,
     dtype: DType | None = None,
     device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """One number throughout, in a tensor's shape, dtype and device."""
     where = input.device if device is None else resolve_device(device)
-    return ops.full(input.shape, fill_value, dtype or input.dtype, where)
+    return _with_grad(ops.full(input.shape, fill_value, dtype or input.dtype, where), requires_grad)
 
 
+@delivers
 def arange(
     start: float,
     end: float | None = None,
     step: float = 1,
     *,
+    out: Tensor | None = None,
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
@@ -188,9 +287,34 @@ def arange(
     """`start`, `start + step`, … below `end`; int64 where all three are integers."""
     if end is None:
         start, end = 0, start
-    if step == 0 or (end - start) * step < 0:
+    count, dtype = _steps("arange", start, end, step, dtype)
+    return _with_grad(ops.arange(start, step, count, dtype, resolve_device(device)), requires_grad)
+
+
+def range(
+    start: float,
+    end: float,
+    step: float = 1,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`start`, `start + step`, … up to `end`, which is included, of the default dtype where none is
+    named. PyTorch's older `arange`.
+    """
+    _steps("range", start, end, step, dtype)
+    count = math.floor((end - start) / step) + 1
+    named = dtype or dtypes.get_default_dtype()
+    return _with_grad(ops.arange(start, step, count, named, resolve_device(device)), requires_grad)
+
+
+def _steps(
+    operator: str, start: float, end: float, step: float, dtype: DType | None
+) -> tuple[int, DType]:
+    if step == 0 or not (end - start) * step >= 0:
         raise ArgumentError(
-            "arange",
+            operator,
             "step",
             expected=f"a step other than 0 that leads from {start} to {end}",
             got=step,
@@ -198,50 +322,84 @@ def arange(
     if dtype is None:
         whole = all(isinstance(number, int) for number in (start, end, step))
         dtype = dtypes.int64 if whole else dtypes.get_default_dtype()
-    count = math.ceil((end - start) / step)
-    return _with_grad(ops.arange(start, step, count, dtype, resolve_device(device)), requires_grad)
+    return math.ceil((end - start) / step), dtype
 
 
+@delivers
 def linspace(
-    start: float,
-    end: float,
+    start: Any,
+    end: Any,
     steps: int,
     *,
+    out: Tensor | None = None,
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """`steps` numbers in equal distances from `start` to `end`, both included."""
+    """`steps` numbers in equal distances from `start` to `end`, both included. The two are real or
+    complex numbers, or tensors without axes.
+    """
+    first, last = _number("linspace", "start", start), _number("linspace", "end", end)
     if steps < 0:
         raise ArgumentError("linspace", "steps", expected="at least 0", got=steps)
     where = resolve_device(device)
-    dtype = dtype or dtypes.get_default_dtype()
+    complex_ = isinstance(first, complex) or isinstance(last, complex)
+    if dtype is None:
+        dtype = dtypes.get_default_dtype()
+        dtype = dtype.to_complex() if complex_ else dtype
+    if dtype.is_complex:
+        ends, part = (complex(first), complex(last)), dtype.to_real()
+        real = _line(ends[0].real, ends[1].real, steps, part, where)
+        imag = _line(ends[0].imag, ends[1].imag, steps, part, where)
+        made = as_operand(real, dtype, None) + as_operand(imag, dtype, None) * 1j
+        return _with_grad(made, requires_grad)
+    if complex_:
+        raise DtypeError("linspace", "dtype", expected="a complex dtype", got=dtype)
+    return _with_grad(_line(first, last, steps, dtype, where), requires_grad)
+
+
+def _number(operator: str, argument: str, value: Any) -> Any:
+    if not isinstance(value, Value):
+        return value
+    if value.spec.shape:
+        raise ShapeError(operator, argument, expected="a number", got=value.spec.shape)
+    return value.item()  # type: ignore[attr-defined]
+
+
+def _line(start: Any, end: Any, steps: int, dtype: DType, device: Device) -> Any:
     distance = (end - start) / (steps - 1) if steps > 1 else 0.0
-    made = ops.arange(start, distance, steps, dtype, where)
+    made = ops.arange(start, distance, steps, dtype, device)
     if steps > 1:
         made[-1] = end  # start + (steps - 1) * distance may round past it
-    return _with_grad(made, requires_grad)
+    return made
 
 
+@delivers
 def logspace(
-    start: float,
-    end: float,
+    start: Any,
+    end: Any,
     steps: int,
     base: float = 10.0,
     *,
+    out: Tensor | None = None,
     dtype: DType | None = None,
     device: DeviceLike = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """`base` to the powers that `linspace` gives."""
-    powers = linspace(start, end, steps, dtype=dtypes.float64, device=device)
-    made = as_operand(base, dtypes.float64, powers.device) ** powers
-    return as_operand(made, dtype or dtypes.get_default_dtype(), None)
+    named = dtype or dtypes.get_default_dtype()
+    wide = dtypes.complex128 if named.is_complex else dtypes.float64
+    powers = linspace(start, end, steps, dtype=wide, device=device)
+    made = as_operand(base, wide, powers.device) ** powers
+    return _with_grad(as_operand(made, named, None), requires_grad)
 
 
+@delivers
 def eye(
     n: int,
     m: int | None = None,
     *,
+    out: Tensor | None = None,
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,

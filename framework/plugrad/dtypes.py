@@ -146,18 +146,18 @@ _PROMOTED = _promotion_table()
 _RANK: dict[Kind, int] = {"bool": 0, "int": 1, "float": 2, "complex": 3}
 
 
-def promote_types(a: DType, b: DType) -> DType:
+def promote_types(type1: DType, type2: DType) -> DType:
     """The least dtype that both promote to."""
-    return a if a is b else _PROMOTED[a, b]
+    return type1 if type1 is type2 else _PROMOTED[type1, type2]
 
 
-def can_cast(source: DType, target: DType) -> bool:
-    """Whether a result of `source` may be written into `target`: its kind must not be lower.
+def can_cast(from_: DType, to: DType) -> bool:
+    """Whether a result of `from_` may be written into `to`: its kind must not be lower.
 
     Width and sign do not count: int64 casts to uint8, but neither float32 to int64 nor int8 to
     bool.
     """
-    return _RANK[source.kind] <= _RANK[target.kind]
+    return _RANK[from_.kind] <= _RANK[to.kind]
 
 
 def promote(

@@ -7,6 +7,7 @@
     │   ├── DeviceError            (RuntimeError)
     │   ├── RangeError             (IndexError)
     │   ├── ArgumentError          (ValueError)
+    │   ├── LinAlgError            (RuntimeError)  a matrix on which an algorithm fails
     │   ├── KindError              (TypeError)  an object of the wrong class
     │   └── UnsupportedError       (NotImplementedError)  no kernel and no body answered
     ├── BackendError           one backend: fields backend, hint
@@ -22,7 +23,8 @@
     │   ├── VersionError           a saved tensor was changed before backward
     │   ├── InPlaceError           an in-place write that would break the graph
     │   └── GradcheckError         a backward that disagrees with finite differences
-    └── CheckpointError        (RuntimeError)  a file that cannot be read, or does not fit
+    ├── CheckpointError        (RuntimeError)  a file that cannot be read, or does not fit
+    └── WorkerError            (RuntimeError)  a process that makes batches: fields worker, hint
 
 The second base is what PyTorch raises for the same mistake, so that `except` clauses carry over.
 """
@@ -79,6 +81,10 @@ class RangeError(OperatorError, IndexError):
 
 class ArgumentError(OperatorError, ValueError):
     """A parameter whose value makes no sense for the operator."""
+
+
+class LinAlgError(OperatorError, RuntimeError):
+    """A matrix is singular, not positive definite, or an algorithm does not converge on it."""
 
 
 class KindError(OperatorError, TypeError):
@@ -213,3 +219,21 @@ class CheckpointError(PlugradError, RuntimeError):
         self.hint = hint
         advice = f"; {hint}" if hint else ""
         super().__init__(f"{path}: {problem}{advice}")
+
+
+class WorkerError(PlugradError, RuntimeError):
+    """A worker process of a `DataLoader` that died, does not answer, or cannot be started."""
+
+    def __init__(self, worker: int, problem: str, *, hint: str = "") -> None:
+        self.worker = worker
+        self.problem = problem
+        self.hint = hint
+        advice = f"; {hint}" if hint else ""
+        super().__init__(f"worker {worker} of the DataLoader {problem}{advice}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_worker_error, (self.worker, self.problem, self.hint), self.__dict__
+
+
+def _rebuild_worker_error(worker: int, problem: str, hint: str) -> WorkerError:
+    return WorkerError(worker, problem, hint=hint)

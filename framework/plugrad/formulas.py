@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
+from plugrad import watching
+
 Formula = Callable[..., Any]
 
 _RESULT = re.compile(r"out(?:_(\d))?")
@@ -47,7 +49,8 @@ class Backward:
 
     `keep(arguments, out)` gives what the formulas name, results first; it is `None` where they name
     neither results nor tensors. `results` says which of several results each of the first is,
-    `None` for the result itself. `pull(node, g)` gives a cotangent, or `None`, per input.
+    `None` for the result itself. `pull(node, g)` gives a cotangent, or `None`, per input. `watched`
+    lets the modes of `plugrad.watching` see what is kept, and what is pulled.
     """
 
     __slots__ = ("keep", "operator", "pull", "results")
@@ -55,7 +58,7 @@ class Backward:
     keep: Callable[[tuple[Any, ...], Any], tuple[Any, ...]] | None
     pull: Callable[[Any, Any], Sequence[Any]]
 
-    def __init__(self, operator: Any, wanted: int, conjugates: bool) -> None:
+    def __init__(self, operator: Any, wanted: int, conjugates: bool, watched: bool = False) -> None:
         tensors: tuple[str, ...] = operator.tensors
         needs = tuple([bool(wanted >> i & 1) for i in range(len(tensors))])
         declared: list[Pull] = operator.pulls
@@ -82,7 +85,9 @@ class Backward:
         facts |= {name: f"node.params[{i}]" for i, name in enumerate(operator.parameters)}
         facts["needs"] = repr(needs)
         text = ["def pull(node, g):"]
-        if saved:
+        if watched:
+            text.append(f"    ({_unpacked(saved)}), trace_ = opened(node, {len(saved)})")
+        elif saved:
             text.append(f"    {_unpacked(saved)} = node.recall()")
         text += [f"    {name} = {source}" for name, source in facts.items() if name in named]
         if conjugates:
@@ -97,7 +102,10 @@ class Backward:
             text.append(f"    {target} = formula_{i}({', '.join(pull.names)})")
         if conjugates:
             cotangents = [c if c == "None" else f"conjugated({c})" for c in cotangents]
-        text.append(f"    return {_unpacked(cotangents)}")
+        pulled = f"({_unpacked(cotangents)})"
+        text.append(
+            f"    return judged(node, trace_, {pulled})" if watched else f"    return {pulled}"
+        )
         # Aliases: a result with its place in the graph would make a cycle of node and result.
         aliases = [
             "out.alias() if out.__class__ is not tuple else tuple([each.alias() for each in out])"
@@ -106,12 +114,18 @@ class Backward:
             for i in self.results
         ]
         text.append("def keep(arguments, out):")
-        text.append(f"    return ({' '.join([f'{each},' for each in (*aliases, *kept.values())])})")
+        kept_text = f"({_unpacked([*aliases, *kept.values()])})"
+        text.append(f"    return closed({kept_text})" if watched else f"    return {kept_text}")
         made: dict[str, Any] = {f"formula_{i}": pull.formula for i, pull in enumerate(pulls)}
         made["conjugated"] = _conjugated
+        made |= {
+            "opened": watching.opened,
+            "closed": watching.closed,
+            "judged": watching.judged,
+        }
         exec(compile("\n".join(text), f"<derivative of {operator.name}>", "exec"), made)
         self.pull = made["pull"]
-        self.keep = made["keep"] if saved else None
+        self.keep = made["keep"] if saved or watched else None
 
 
 def _unpacked(names: Sequence[str]) -> str:

@@ -6,18 +6,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from plugrad import random
+from plugrad import random, variates
+from plugrad.functions import (
+    collecting,
+    counting,
+    decomposition,
+    indexing,
+    joining,
+    linalg,
+    numbers,
+    older_linalg,
+    quantiles,
+    rearranging,
+    reduction,
+    scans,
+    sorting,
+    special,
+    spectra,
+    statistics,
+    views,
+)
 from plugrad.functions import elementwise as functions
-from plugrad.functions import indexing, joining, linalg, reduction, views
-from plugrad.ops import activation, comparison, creation, elementwise
+from plugrad.functions import systems as solving
+from plugrad.in_place import InPlaceMethods, polygamma
+from plugrad.ops import activation, comparison, creation, elementwise, systems
+from plugrad.ops import numbers as parts
 from plugrad.ops import reduction as reduce
-from plugrad.value import Value
+from plugrad.ops import special as gamma
 
 if TYPE_CHECKING:
     from plugrad.tensor import Tensor
 
 
-class Methods(Value):
+class Methods(InPlaceMethods):
     """Tensor's operators; see their own docstrings."""
 
     __slots__ = ()
@@ -33,6 +54,7 @@ class Methods(Value):
     __pow__ = elementwise.pow
     __matmul__ = linalg.matmul
     __neg__ = elementwise.neg
+    __pos__ = numbers.positive
     __abs__ = elementwise.abs
     __lt__ = comparison.lt
     __le__ = comparison.le
@@ -44,16 +66,6 @@ class Methods(Value):
     __invert__ = comparison.bitwise_not
     __lshift__ = comparison.bitwise_left_shift
     __rshift__ = comparison.bitwise_right_shift
-    __iadd__ = elementwise.add_
-    __isub__ = elementwise.sub_
-    __imul__ = elementwise.mul_
-    __itruediv__ = elementwise.div_
-    __ifloordiv__ = elementwise.floor_divide_
-    __imod__ = elementwise.remainder_
-    __ipow__ = elementwise.pow_
-    __iand__ = comparison.bitwise_and_
-    __ior__ = comparison.bitwise_or_
-    __ixor__ = comparison.bitwise_xor_
     __getitem__ = indexing.getitem
     __setitem__ = indexing.setitem
 
@@ -72,8 +84,18 @@ class Methods(Value):
     def __rpow__(self, other: Any) -> Tensor:
         return elementwise.pow(other, self)
 
+    def __rlshift__(self, other: Any) -> Tensor:
+        return comparison.bitwise_left_shift(other, self)
+
+    def __rrshift__(self, other: Any) -> Tensor:
+        return comparison.bitwise_right_shift(other, self)
+
     def __rmatmul__(self, other: Any) -> Tensor:
         return linalg.matmul(other, self)
+
+    def where(self, condition: Tensor, other: Any) -> Tensor:
+        """This tensor's elements where the condition holds, `other`'s elsewhere."""
+        return functions.where(condition, self, other)
 
     real = property(views.real, doc="The real part, as a view; a real tensor is its own.")
     imag = property(views.imag, doc="The imaginary part, as a view.")
@@ -83,7 +105,6 @@ class Methods(Value):
     sub = functions.sub
     div = functions.div
     clamp = functions.clamp
-    clamp_ = functions.clamp_
     clip = functions.clip
     lerp = functions.lerp
     addcmul = functions.addcmul
@@ -135,36 +156,47 @@ class Methods(Value):
     floor = elementwise.floor
     ceil = elementwise.ceil
     trunc = elementwise.trunc
-    round = elementwise.round
+    round = functions.round
     conj = elementwise.conj
     angle = elementwise.angle
     multiply, negative, absolute = elementwise.mul, elementwise.neg, elementwise.abs
-    add_ = functions.add_
-    sub_ = functions.sub_
-    mul_ = elementwise.mul_
-    div_ = functions.div_
-    pow_ = elementwise.pow_
-    floor_divide_ = elementwise.floor_divide_
-    remainder_ = elementwise.remainder_
-    neg_ = elementwise.neg_
-    abs_ = elementwise.abs_
-    exp_ = elementwise.exp_
-    log_ = elementwise.log_
-    sqrt_ = elementwise.sqrt_
-    rsqrt_ = elementwise.rsqrt_
-    square_ = elementwise.square_
-    reciprocal_ = elementwise.reciprocal_
-    tanh_ = elementwise.tanh_
-    sigmoid_ = elementwise.sigmoid_
-    clamp_min_ = elementwise.clamp_min_
-    clamp_max_ = elementwise.clamp_max_
-    floor_ = elementwise.floor_
-    ceil_ = elementwise.ceil_
-    round_ = elementwise.round_
-    trunc_ = elementwise.trunc_
-    lerp_ = functions.lerp_
-    addcmul_ = functions.addcmul_
-    addcdiv_ = functions.addcdiv_
+    true_divide, fix, conj_physical = functions.div, elementwise.trunc, elementwise.conj
+    arcsin, arccos, arctan, arctan2 = (
+        elementwise.asin,
+        elementwise.acos,
+        elementwise.atan,
+        elementwise.atan2,
+    )
+    asinh = arcsinh = elementwise.asinh
+    acosh = arccosh = elementwise.acosh
+    atanh = arctanh = elementwise.atanh
+    hypot = elementwise.hypot
+    logit = special.logit
+    logaddexp = gamma.logaddexp
+    logaddexp2 = special.logaddexp2
+    xlogy = special.xlogy
+    sinc = special.sinc
+    erfinv = gamma.erfinv
+    lgamma = gamma.lgamma
+    digamma = gamma.digamma
+    mvlgamma = special.multigammaln
+    i0 = special.i0
+    signbit = parts.signbit
+    nextafter = parts.nextafter
+    copysign = numbers.copysign
+    frac = numbers.frac
+    frexp = numbers.frexp
+    ldexp = numbers.ldexp
+    gcd = numbers.gcd
+    lcm = numbers.lcm
+    heaviside = numbers.heaviside
+    nan_to_num = numbers.nan_to_num
+    fmax = numbers.fmax
+    fmin = numbers.fmin
+    deg2rad = numbers.deg2rad
+    rad2deg = numbers.rad2deg
+    positive = numbers.positive
+    polygamma = polygamma
     relu = activation.relu
 
     # comparisons, logic, bits
@@ -177,6 +209,11 @@ class Methods(Value):
     isnan = comparison.isnan
     isinf = comparison.isinf
     isfinite = comparison.isfinite
+    isposinf = numbers.isposinf
+    isneginf = numbers.isneginf
+    isreal = numbers.isreal
+    not_equal, less, less_equal = comparison.ne, comparison.lt, comparison.le
+    greater, greater_equal = comparison.gt, comparison.ge
     logical_not = comparison.logical_not
     logical_and = comparison.logical_and
     logical_or = comparison.logical_or
@@ -187,8 +224,6 @@ class Methods(Value):
     bitwise_xor = comparison.bitwise_xor
     bitwise_left_shift = comparison.bitwise_left_shift
     bitwise_right_shift = comparison.bitwise_right_shift
-    logical_not_ = comparison.logical_not_
-    where = functions.where
 
     # reductions
     sum = reduce.sum
@@ -205,17 +240,40 @@ class Methods(Value):
     argmin = reduction.argmin
     var = reduction.var
     std = reduction.std
-    cumsum = reduction.cumsum
     norm = reduction.norm
+    aminmax = statistics.aminmax
+    count_nonzero = statistics.count_nonzero
+    nansum = statistics.nansum
+    nanmean = statistics.nanmean
+    cov = statistics.cov
+    corrcoef = statistics.corrcoef
+    dist = statistics.dist
+    renorm = statistics.renorm
+    median = quantiles.median
+    nanmedian = quantiles.nanmedian
+    mode = quantiles.mode
+    kthvalue = quantiles.kthvalue
+    quantile = quantiles.quantile
+    nanquantile = quantiles.nanquantile
+    sum_to_size = reduction.sum_to_size
+    cumsum = scans.cumsum
+    cumprod = scans.cumprod
+    cummax = scans.cummax
+    cummin = scans.cummin
+    logcumsumexp = scans.logcumsumexp
+    diff = scans.diff
+    unique = counting.unique
+    unique_consecutive = counting.unique_consecutive
+    bincount = counting.bincount
+    histc = counting.histc
+    histogram = counting.histogram
+
+    # chance
+    bernoulli = random.bernoulli
+    multinomial = variates.multinomial
 
     # memory
     clone = creation.clone
-    copy_ = creation.copy_
-    fill_ = creation.fill_
-    zero_ = creation.zero_
-    uniform_ = random.uniform_
-    normal_ = random.normal_
-    bernoulli_ = random.bernoulli_
 
     # shapes and views
     view = views.view
@@ -239,9 +297,13 @@ class Methods(Value):
     diagonal = views.diagonal
     as_strided = views.as_strided
     unbind = views.unbind
-    split = views.split
-    chunk = views.chunk
+    split = unsafe_split = views.split
+    chunk = unsafe_chunk = views.chunk
     tensor_split = views.tensor_split
+    split_with_sizes = unsafe_split_with_sizes = views.split_with_sizes
+    hsplit = views.hsplit
+    vsplit = views.vsplit
+    dsplit = views.dsplit
     swapaxes = swapdims = views.transpose
     moveaxis = views.movedim
 
@@ -251,6 +313,18 @@ class Methods(Value):
     roll = joining.roll
     tril = joining.tril
     triu = joining.triu
+    tile = rearranging.tile
+    repeat_interleave = rearranging.repeat_interleave
+    fliplr = rearranging.fliplr
+    flipud = rearranging.flipud
+    rot90 = rearranging.rot90
+    diag = rearranging.diag
+    diagflat = rearranging.diagflat
+    diag_embed = rearranging.diag_embed
+    select_scatter = rearranging.select_scatter
+    slice_scatter = rearranging.slice_scatter
+    diagonal_scatter = rearranging.diagonal_scatter
+    as_strided_scatter = rearranging.as_strided_scatter
 
     # products
     matmul = linalg.matmul
@@ -259,29 +333,60 @@ class Methods(Value):
     mv = linalg.mv
     dot = linalg.dot
     outer = linalg.outer
+    ger = linalg.outer
+    inner = linalg.inner
+    vdot = linalg.vdot
+    kron = linalg.kron
+    cross = linalg.cross
+    trace = linalg.trace
+    addmm = linalg.addmm
+    addmv = linalg.addmv
+    addr = linalg.addr
+    addbmm = linalg.addbmm
+    baddbmm = linalg.baddbmm
+
+    # matrices
+    adjoint = linalg.adjoint
+    matrix_power = linalg.matrix_power
+    matrix_exp = systems.matrix_exp
+    det = solving.det
+    slogdet = solving.slogdet
+    logdet = solving.logdet
+    inverse = older_linalg.inverse
+    lu = older_linalg.lu
+    lu_solve = older_linalg.lu_solve
+    triangular_solve = older_linalg.triangular_solve
+    cholesky_solve = solving.cholesky_solve
+    cholesky_inverse = solving.cholesky_inverse
+    cholesky = older_linalg.cholesky
+    qr = older_linalg.qr
+    svd = older_linalg.svd
+    orgqr = decomposition.householder_product
+    pinverse = older_linalg.pinverse
+    stft = spectra.stft
+    istft = spectra.istft
 
     # indexing
     gather = indexing.gather
     scatter = indexing.scatter
-    scatter_ = indexing.scatter_
     scatter_add = indexing.scatter_add
-    scatter_add_ = indexing.scatter_add_
     index_select = indexing.index_select
     index_add = indexing.index_add
-    index_add_ = indexing.index_add_
     index_copy = indexing.index_copy
-    index_copy_ = indexing.index_copy_
     index_fill = indexing.index_fill
-    index_fill_ = indexing.index_fill_
     index_put = indexing.index_put
-    index_put_ = indexing.index_put_
     masked_fill = indexing.masked_fill
-    masked_fill_ = indexing.masked_fill_
     masked_select = indexing.masked_select
     nonzero = indexing.nonzero
     argwhere = indexing.argwhere
     take = indexing.take
     take_along_dim = indexing.take_along_dim
-    sort = indexing.sort
-    argsort = indexing.argsort
-    topk = indexing.topk
+    sort = sorting.sort
+    argsort = sorting.argsort
+    topk = sorting.topk
+    msort = sorting.msort
+    scatter_reduce = collecting.scatter_reduce
+    index_reduce = collecting.index_reduce
+    masked_scatter = collecting.masked_scatter
+    put = collecting.put
+    nonzero_static = collecting.nonzero_static

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, final
+from typing import Any, Protocol, cast, final
 
+from plugrad import watching
 from plugrad.contracts import Kernel, names_of
 from plugrad.errors import VersionError
 from plugrad.formulas import Backward, Pull, Push
 from plugrad.spec import Spec
-from plugrad.tape import Node, Output, changed, freed, mode
+from plugrad.tape import Node, Output, RemovableHandle, changed, freed, mode, run_post_hooks
 
 Rule = Callable[..., Any]
 Prepare = Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[tuple[Any, ...], tuple[Any, ...]]]
@@ -112,7 +113,7 @@ class Operator:
         self.slopes = 0
         # What was decided for a call, keyed by the specs of its tensors and the parameters.
         self.plans: dict[Any, Any] = {}
-        self._backwards: dict[tuple[int, bool], Backward] = {}
+        self._backwards: dict[tuple[int, bool, bool], Backward] = {}
         self.function = function
 
     def __repr__(self) -> str:
@@ -164,9 +165,10 @@ class Operator:
         has this spec.
         """
         conjugates = self.holomorphic and spec.__class__ is Spec and spec.dtype.is_complex
-        found = self._backwards.get((wanted, conjugates))
+        key = wanted, conjugates, watching.in_use()
+        found = self._backwards.get(key)
         if found is None:
-            found = self._backwards[wanted, conjugates] = Backward(self, wanted, conjugates)
+            found = self._backwards[key] = Backward(self, *key)
         return found
 
 
@@ -215,6 +217,12 @@ class OperatorNode(Node):
     def pull(self, g: Any) -> Sequence[Any]:
         return self.rule.pull(self, g)
 
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        rule: Any = self.rule
+        if rule.__class__ is not _HookedRule:
+            rule = self.rule = cast(Any, _HookedRule(rule))
+        return RemovableHandle(rule.hooks, hook)
+
     def recall(self) -> Sequence[Any]:
         """What was saved, if nobody has written to it since."""
         saved = self.saved
@@ -256,6 +264,22 @@ class OperatorNode(Node):
     def release(self) -> None:
         if self.saved:
             self.saved = None
+
+
+@final
+class _HookedRule:
+    """The rule of a node that others watch: what it pulls goes through their hooks."""
+
+    __slots__ = ("hooks", "operator", "results", "rule")
+
+    def __init__(self, rule: Backward) -> None:
+        self.rule = rule
+        self.operator = rule.operator
+        self.results = rule.results
+        self.hooks: dict[int, Callable[..., Any]] = {}
+
+    def pull(self, node: Any, g: Any) -> Sequence[Any]:
+        return run_post_hooks(self.hooks, self.rule.pull(node, g), g)
 
 
 def version_of_saved(saved: Any) -> Any:

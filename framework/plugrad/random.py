@@ -6,6 +6,7 @@ alone, so equal seeds give equal initial weights whatever computes them.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Sequence
@@ -14,10 +15,14 @@ from typing import TYPE_CHECKING, Any, final
 from plugrad import dtypes, shapes
 from plugrad.backends import resolve_device
 from plugrad.creation import DeviceLike, checked_size, sizes_of, tensor
+from plugrad.devices import META
 from plugrad.dtypes import DType
-from plugrad.errors import ArgumentError
+from plugrad.errors import ArgumentError, DtypeError, RangeError
+from plugrad.families import delivers
 from plugrad.ops import sampling
 from plugrad.ops.creation import cast, copy_
+from plugrad.ops.views import view_as_complex
+from plugrad.value import Value
 
 if TYPE_CHECKING:
     from plugrad.tensor import Tensor
@@ -104,110 +109,176 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator.set_state(new_state)
 
 
+@delivers
 def rand(
     *size: Any,
     generator: Generator | None = None,
+    out: Tensor | None = None,
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Uniform numbers in [0, 1)."""
-    made = _uniform(sizes_of("rand", size), dtype, device, generator)
+    """Uniform numbers in [0, 1); of a complex dtype, both parts."""
+    made = draw_uniform(sizes_of("rand", size), dtype, device, generator)
     return made.requires_grad_() if requires_grad else made
 
 
+@delivers
 def randn(
     *size: Any,
     generator: Generator | None = None,
+    out: Tensor | None = None,
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Normal numbers of mean 0 and variance 1."""
-    made = _normal(sizes_of("randn", size), dtype, device, generator)
+    """Normal numbers of mean 0 and variance 1; of a complex dtype, each part has half of it."""
+    made = draw_normal(sizes_of("randn", size), dtype, device, generator)
     return made.requires_grad_() if requires_grad else made
 
 
 def rand_like(
-    input: Tensor, *, dtype: DType | None = None, generator: Generator | None = None
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    generator: Generator | None = None,
 ) -> Tensor:
     """`rand` with a tensor's shape, dtype and device."""
-    return _uniform(input.shape, dtype or input.dtype, input.device, generator)
+    made = draw_uniform(input.shape, dtype or input.dtype, device or input.device, generator)
+    return made.requires_grad_() if requires_grad else made
 
 
 def randn_like(
-    input: Tensor, *, dtype: DType | None = None, generator: Generator | None = None
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    generator: Generator | None = None,
 ) -> Tensor:
     """`randn` with a tensor's shape, dtype and device."""
-    return _normal(input.shape, dtype or input.dtype, input.device, generator)
+    made = draw_normal(input.shape, dtype or input.dtype, device or input.device, generator)
+    return made.requires_grad_() if requires_grad else made
 
 
+@delivers
 def randint(
-    low: int,
-    high: int | Sequence[int],
+    low: int = 0,
+    high: int | Sequence[int] | None = None,
     size: Sequence[int] | None = None,
     *,
     generator: Generator | None = None,
-    dtype: DType = dtypes.int64,
+    out: Tensor | None = None,
+    dtype: DType | None = None,
     device: DeviceLike = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """Integers from `low` (0 if left out) to `high - 1`."""
+    """Integers from `low` (0 if left out) to `high - 1`; int64 where no dtype is named."""
+    if high is None or isinstance(high, Sequence):
+        low, high, size = 0, low, size if high is None else high
     if size is None:
-        if isinstance(high, int):
-            raise ArgumentError("randint", "size", expected="a sequence of sizes", got=None)
-        low, high, size = 0, low, high
-    assert isinstance(high, int)
-    if high <= low:
-        raise ArgumentError("randint", "high", expected=f"more than low, {low}", got=high)
+        raise ArgumentError("randint", "size", expected="a sequence of sizes", got=None)
     shape = checked_size("randint", shapes.as_ints(size, "randint"))
-    drawn = (generator or default_generator).draw(2 * shapes.numel(shape))
-    return sampling.randint(*drawn, low, high, shape, dtype, resolve_device(device))
+    made = integers("randint", low, high, shape, dtype or dtypes.int64, device, generator)
+    return made.requires_grad_() if requires_grad else made
 
 
+def randint_like(
+    input: Tensor,
+    low: int = 0,
+    high: int | None = None,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """`randint` with a tensor's shape, dtype and device."""
+    if high is None:
+        low, high = 0, low
+    where, dtype = device or input.device, dtype or input.dtype
+    made = integers("randint_like", low, high, input.shape, dtype, where, generator)
+    return made.requires_grad_() if requires_grad else made
+
+
+@delivers
 def randperm(
     n: int,
     *,
     generator: Generator | None = None,
+    out: Tensor | None = None,
     dtype: DType = dtypes.int64,
     device: DeviceLike = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """The integers from 0 to n - 1 in random order."""
-    keys = randint(0, 1 << 62, (n,), generator=generator, device=device)
-    return cast(keys.argsort(stable=True), dtype)
+    if n < 0:
+        raise RangeError("randperm", "n", expected="at least 0", got=n)
+    keys: Any = integers("randperm", 0, 1 << 62, (n,), dtypes.int64, device, generator)
+    made: Any = cast(keys.argsort(stable=True), dtype)
+    return made.requires_grad_() if requires_grad else made
 
 
-def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that each element gives, else 0."""
-    drawn = _uniform(input.shape, dtypes.float32, input.device, generator)
-    return cast(drawn < input.detach(), input.dtype)
+@delivers
+def bernoulli(
+    input: Tensor,
+    p: float | None = None,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """1 with the probability that each element gives, or with the probability `p`; else 0."""
+    if p is None and not input.dtype.is_floating_point:
+        raise DtypeError("bernoulli", "input", expected="a float dtype", got=input.dtype)
+    return _drawn_below(input, input.detach() if p is None else p, generator, "bernoulli")
 
 
+@delivers
 def normal(
-    mean: Any,
+    mean: Any = 0.0,
     std: Any = 1.0,
     size: Sequence[int] | None = None,
     *,
     generator: Generator | None = None,
+    out: Tensor | None = None,
     dtype: DType | None = None,
     device: DeviceLike = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """Normal numbers of given means and standard deviations, tensors or numbers."""
+    """Normal numbers of given means and standard deviations: tensors, or numbers and a `size`.
+
+    No gradient flows to the two.
+    """
+    mean, std = _without_graph(mean), _without_graph(std)
+    given: list[Any] = [each for each in (mean, std) if isinstance(each, Value)]
+    check_interval("normal", "std", std, 0, None)
     if size is None:
-        shape = shapes.broadcast_shapes(
-            "normal", *[each.shape for each in (mean, std) if hasattr(each, "shape")]
-        )
-        model = mean if hasattr(mean, "shape") else std
-        dtype, device = model.dtype, model.device
+        if not given:
+            raise ArgumentError("normal", "size", expected="sizes, as no tensor is given", got=None)
+        shape = shapes.broadcast_shapes("normal", *[each.shape for each in given])
+        dtype, device = given[0].dtype, given[0].device
     else:
         shape = checked_size("normal", shapes.as_ints(size, "normal"))
-    return _normal(shape, dtype, device, generator) * std + mean
+    made = draw_normal(shape, dtype, device, generator) * std + mean
+    return made.requires_grad_() if requires_grad else made
 
 
 def uniform_(
-    input: Tensor, low: float = 0.0, high: float = 1.0, *, generator: Generator | None = None
+    input: Tensor,
+    low: float = 0.0,
+    high: float = 1.0,
+    *,
+    generator: Generator | None = None,
 ) -> Tensor:
     """Fill a tensor with uniform numbers in [low, high)."""
-    drawn = _uniform(input.shape, input.dtype, input.device, generator)
+    if not low <= high:
+        raise RangeError("uniform_", "low", expected=f"at most high, {high}", got=low)
+    drawn = draw_uniform(input.shape, input.dtype, input.device, generator)
     return copy_(input, drawn * (high - low) + low)
 
 
@@ -215,28 +286,83 @@ def normal_(
     input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
 ) -> Tensor:
     """Fill a tensor with normal numbers."""
-    return copy_(input, _normal(input.shape, input.dtype, input.device, generator) * std + mean)
+    check_interval("normal_", "std", std, 0, None)
+    return copy_(input, draw_normal(input.shape, input.dtype, input.device, generator) * std + mean)
 
 
-def bernoulli_(input: Tensor, p: float = 0.5, *, generator: Generator | None = None) -> Tensor:
-    """Fill a tensor with ones of probability p, and zeros."""
-    drawn = _uniform(input.shape, dtypes.float32, input.device, generator)
-    return copy_(input, cast(drawn < p, input.dtype))
+def bernoulli_(
+    input: Tensor, p: float | Tensor = 0.5, *, generator: Generator | None = None
+) -> Tensor:
+    """Fill a tensor with ones of probability `p`, a number or a tensor that broadcasts, and
+    zeros.
+    """
+    chance = p.detach() if isinstance(p, Value) else p
+    return copy_(input, _drawn_below(input, chance, generator, "bernoulli_"))
 
 
-def _uniform(
+def _without_graph(value: Any) -> Any:
+    return value.detach() if isinstance(value, Value) else value  # type: ignore[attr-defined]
+
+
+def _drawn_below(input: Any, p: Any, generator: Generator | None, operator: str) -> Any:
+    check_interval(operator, "p", p, 0, 1)
+    drawn = draw_uniform(input.shape, dtypes.float32, input.device, generator)
+    return cast(drawn < p, input.dtype)
+
+
+def check_interval(
+    operator: str, argument: str, value: Any, low: float, high: float | None
+) -> None:
+    """Refuse a number, or a tensor with an element, outside of [low, high]."""
+    if isinstance(value, Value):
+        tensor: Any = value
+        if tensor.level or tensor.device.type == META:
+            return  # a transform's and a meta tensor's elements are not at hand
+        inside = tensor >= low if high is None else (tensor >= low) & (tensor <= high)
+        fits = bool(inside.all())
+    else:
+        fits = low <= value and (high is None or value <= high)
+    if not fits:
+        expected = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise RangeError(operator, argument, expected=expected, got=value)
+
+
+def integers(
+    operator: str,
+    low: int,
+    high: int,
+    shape: tuple[int, ...],
+    dtype: DType,
+    device: DeviceLike,
+    generator: Generator | None,
+) -> Any:
+    """Random integers from `low` to `high - 1`."""
+    if high <= low:
+        raise ArgumentError(operator, "high", expected=f"more than low, {low}", got=high)
+    drawn = (generator or default_generator).draw(2 * shapes.numel(shape))
+    return sampling.randint(*drawn, low, high, shape, dtype, resolve_device(device))
+
+
+def draw_uniform(
     shape: tuple[int, ...], dtype: DType | None, device: DeviceLike, generator: Generator | None
 ) -> Any:
+    """Uniform numbers in [0, 1), of the default dtype unless one is named."""
     dtype = dtype or dtypes.get_default_dtype()
+    if dtype.is_complex:
+        return view_as_complex(draw_uniform((*shape, 2), dtype.to_real(), device, generator))
     words = shapes.numel(shape) * (2 if dtype is dtypes.float64 else 1)
     drawn = (generator or default_generator).draw(words)
     return sampling.uniform(*drawn, shape, dtype, resolve_device(device))
 
 
-def _normal(
+def draw_normal(
     shape: tuple[int, ...], dtype: DType | None, device: DeviceLike, generator: Generator | None
 ) -> Any:
+    """Normal numbers of mean 0 and variance 1, of the default dtype unless one is named."""
     dtype = dtype or dtypes.get_default_dtype()
+    if dtype.is_complex:
+        parts = draw_normal((*shape, 2), dtype.to_real(), device, generator)
+        return view_as_complex(parts * math.sqrt(0.5))
     words = shapes.numel(shape) * (4 if dtype is dtypes.float64 else 2)
     drawn = (generator or default_generator).draw(words)
     return sampling.normal(*drawn, shape, dtype, resolve_device(device))

@@ -19,6 +19,7 @@ from plugrad.ops.creation import clone
 from plugrad.ops.elementwise import add, add_
 from plugrad.ops.reduction import sum as sum_over
 from plugrad.ops.views import reshape
+from plugrad.precision import NOTHING, casting
 from plugrad.spec import Spec
 from plugrad.tape import Leaf, Node, Output, mode, node_of
 
@@ -78,8 +79,8 @@ def _walk(
     wanted = None if targets is None else set(targets)
     useful = None if wanted is None else _leading_to(outputs, wanted)
     writes = _writes(create_graph)
-    before = mode.grad
-    mode.grad = create_graph
+    before, targets_of_casts = mode.grad, casting.targets
+    mode.grad, casting.targets = create_graph, NOTHING
     try:
         for output, cotangent in zip(outputs, cotangents, strict=True):
             node = _require_node(output, "outputs")
@@ -139,7 +140,7 @@ def _walk(
                     if ours:
                         owned.add(parent)
     finally:
-        mode.grad = before
+        mode.grad, casting.targets = before, targets_of_casts
     return found
 
 
@@ -174,7 +175,7 @@ def _send(
     if earlier is None:
         pending[node] = cotangent
         heappush(heap, (-node.sequence, node))
-    elif writes and node in owned:
+    elif writes and node in owned and not earlier.level:
         add_(earlier, cotangent)
     else:
         pending[node] = add(earlier, cotangent)
@@ -183,12 +184,14 @@ def _send(
 
 def _collect(output: Output, g: Any, pending: dict[Node, Any], heap: list[Any]) -> None:
     producer: Node = output.parents[0]
-    gathered = pending.get(producer)
+    gathered: list[Any] | None = pending.get(producer)
     if gathered is None:
         assert type(producer.spec) is tuple
         gathered = pending[producer] = [None] * len(producer.spec)
         heappush(heap, (-producer.sequence, producer))
-    gathered[output.index] = g
+    # An output that a formula has saved is a node of its own.
+    earlier = gathered[output.index]
+    gathered[output.index] = g if earlier is None else add(earlier, g)
 
 
 def _leading_to(outputs: Sequence[Any], wanted: set[Node]) -> set[Node]:
@@ -256,7 +259,7 @@ def _accumulate(leaf: Leaf, g: Any, ours: bool, writes: bool) -> None:
     if earlier is None:
         # What someone else may hold too is copied: the gradient is the user's to change.
         leaf.grad = g if ours or mode.grad else clone(g)
-    elif writes:
+    elif writes and not earlier.level:  # a sparse one may become dense
         add_(earlier, g)
     else:
         leaf.grad = add(earlier, g)

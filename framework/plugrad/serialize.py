@@ -1,192 +1,137 @@
 """Checkpoints: any nest of dicts, lists, tuples, strings and numbers with tensors in it, as one
-safetensors file.
+safetensors file. Files of PyTorch's own format are read as well.
 
-The tensors are plain safetensors tensors, named by their place (`model.0.weight`), so that other
-tools read them; how they nest stands as JSON in the file's metadata. A file holds no code. It is
-written beside its place and then moved there, so that a crash, a full disk or Ctrl-C leaves the old
-file or the new one, never half of one.
+A file is written beside its place and then moved there, so that a crash, a full disk or Ctrl-C
+leaves the old file or the new one, never half of one.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from plugrad import dtypes
-from plugrad.backends import backend
-from plugrad.creation import DeviceLike, from_bytes
-from plugrad.devices import META
-from plugrad.dtypes import DType
+from plugrad.creation import DeviceLike
 from plugrad.errors import CheckpointError, KindError
+from plugrad.nests import NestReader, NestWriter, Placing
 from plugrad.tensor import Tensor
 
 PathLike = str | os.PathLike[str]
 
-_FORMAT = 1
-_METADATA = "plugrad"
-_HEADER_LENGTH = 8
-# safetensors' names; it has no complex128, which is kept as pairs of float64.
-_CODES: dict[DType, str] = {
-    dtypes.bool_: "BOOL",
-    dtypes.uint8: "U8",
-    dtypes.int8: "I8",
-    dtypes.int16: "I16",
-    dtypes.int32: "I32",
-    dtypes.int64: "I64",
-    dtypes.float16: "F16",
-    dtypes.bfloat16: "BF16",
-    dtypes.float32: "F32",
-    dtypes.float64: "F64",
-    dtypes.complex64: "C64",
-}
-_DTYPES = {code: dtype for dtype, code in _CODES.items()}
-# How files of PyTorch's own format begin: a zip archive, or a bare pickle.
-_PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_ZIP = b"PK\x03\x04"
+_INDEX = ".index.json"
+
+#: Where loaded tensors go: a device, one for each device that the file names, or a function that
+#: is given a storage, as a flat tensor, and the device that the file names, and returns a tensor or
+#: a device. What is `None` goes to the default device.
+MapLocation = DeviceLike | Mapping[str, DeviceLike] | Callable[[Any, str], Any]
 
 
-def save(obj: Any, path: PathLike) -> None:
+def save(obj: Any, f: PathLike | IO[bytes]) -> None:
     """Write a nest of containers, numbers, strings and tensors to a file, replacing one that is
-    there.
+    there, or into a file object.
 
     Tensors that share storage are written apart; one tensor in several places is written once.
     Raises KindError for an object of another kind, CheckpointError where the file cannot be
     written.
     """
-    writer = _Writer()
-    structure = writer.encode(obj, ())
-    described = {"version": _FORMAT, "crc32": writer.checksum(), "structure": structure}
-    replace_file(Path(os.path.realpath(path)), lambda new: writer.write(new, json.dumps(described)))
-
-
-def load(path: PathLike, map_location: DeviceLike = None, *, weights_only: bool = True) -> Any:
-    """What `save` wrote, its tensors on the default device or on `map_location`.
-
-    A safetensors file from elsewhere gives a dict of tensors. `weights_only` is PyTorch's: a file
-    holds no code here, whatever it says. Raises CheckpointError for a file that is missing,
-    truncated, damaged or of another format.
-    """
-    file = Path(path)
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise CheckpointError(str(file), f"cannot be read: {error.strerror}") from error
-    reader = _Reader(file, content, map_location)
-    described = reader.metadata.get(_METADATA)
-    if described is None:
-        return {name: reader.tensor(name) for name in reader.entries}
-    try:
-        return reader.decode_file(json.loads(described))
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise reader.refuse("its description of the content is damaged") from error
-
-
-class _Writer:
-    def __init__(self) -> None:
-        self._data: dict[str, memoryview] = {}
-        self._specs: dict[str, tuple[str, tuple[int, ...]]] = {}
-        self._entries: dict[int, Any] = {}
-        # Keeps the tensors alive: an address could otherwise come again.
-        self._tensors: list[Tensor] = []
-
-    def encode(self, value: Any, place: tuple[str, ...]) -> Any:
-        """JSON for a value. Lists are lists; everything else that JSON lacks is a dict with its
-        kind as only key.
-        """
-        if value is None or isinstance(value, (bool, int, str)):
-            return value
-        if isinstance(value, float):
-            return value if value - value == 0 else {"float": str(value)}
-        if isinstance(value, Tensor):
-            return self._encode_tensor(value, place)
-        if isinstance(value, dict):
-            items = [
-                [self.encode(key, (*place, "key")), self.encode(each, (*place, str(key)))]
-                for key, each in value.items()
-            ]
-            return {"dict": items}
-        if isinstance(value, (list, tuple)):
-            items = [self.encode(each, (*place, str(i))) for i, each in enumerate(value)]
-            return items if isinstance(value, list) else {"tuple": items}
-        if isinstance(value, complex):
-            parts = (value.real, value.imag)
-            return {"complex": [self.encode(part, place) for part in parts]}
-        if isinstance(value, DType):
-            return {"dtype": value.name}
+    writer = NestWriter(obj)
+    if isinstance(f, (str, os.PathLike)):
+        replace_file(Path(os.path.realpath(f)), writer.to_file)
+    elif hasattr(f, "write"):
+        f.write(writer.to_bytes())
+    else:
         raise KindError(
-            "save",
-            ".".join(place) or "obj",
-            expected="a tensor, number, string or None, or a dict, list or tuple of them",
-            got=type(value).__name__,
-            hint="save its state_dict()" if hasattr(value, "state_dict") else "",
+            "save", "f", expected="a path, or a file open for writing", got=type(f).__name__
         )
 
-    def _encode_tensor(self, tensor: Tensor, place: tuple[str, ...]) -> Any:
-        known = self._entries.get(id(tensor))
-        if known is not None:
-            return known
-        if tensor.device.type == META:
-            raise KindError("save", ".".join(place), expected="a tensor with data", got="meta")
-        name = wanted = ".".join(place) or "tensor"
-        number = 1
-        while name in self._data or name == "__metadata__":
-            number += 1
-            name = f"{wanted}#{number}"
-        entry: dict[str, Any] = {"tensor": name}
-        shape, code = tuple(tensor.shape), _CODES.get(tensor.dtype)
-        if code is None:
-            entry["dtype"] = tensor.dtype.name
-            shape, code = (*shape, 2), "F64"
-        if tensor.requires_grad and tensor.is_leaf:
-            entry["requires_grad"] = True
-        self._data[name] = backend(tensor.device.type).service("array_to_host")(tensor.native())
-        self._specs[name] = (code, shape)
-        self._entries[id(tensor)] = entry
-        self._tensors.append(tensor)
-        return entry
 
-    def checksum(self) -> int:
-        """CRC-32 of all elements, in the order of the tensors' names."""
-        return _checksum(self._data)
+def load(
+    f: PathLike | IO[bytes],
+    map_location: MapLocation = None,
+    *,
+    weights_only: bool = True,
+    mmap: bool | None = None,
+) -> Any:
+    """What `save` wrote, what a safetensors file holds, or a PyTorch checkpoint (.pt, .pth), its
+    tensors on the default device or where `map_location` says.
 
-    def write(self, file: Path, described: str) -> None:
-        """Write the file, not yet where it belongs."""
-        from safetensors import TensorSpec, serialize_file
+    A safetensors file from elsewhere gives a dict of tensors, and so does the index of one that is
+    in several files (`….safetensors.index.json`). Of a PyTorch checkpoint tensors, parameters and
+    plain containers are read, and tensors that shared storage share it again; it may be written by
+    any PyTorch from 1.6 on. A file never runs code, whatever `weights_only` says; `mmap` changes
+    nothing. Raises CheckpointError for a file that is missing, truncated, damaged or of another
+    format, or that asks for code: then it says for which.
+    """
+    place = partial(_placed, map_location)
+    with _opened(f) as (file, name):
+        head = file.read(512)
+        file.seek(0)
+        if head.startswith(_ZIP):
+            from plugrad.archives import read_archive
 
-        buffers = {name: _address(data) for name, data in self._data.items()}
-        specs = {
-            name: TensorSpec(
-                dtype=_SPEC_NAMES[self._specs[name][0]],
-                shape=self._specs[name][1],
-                data_ptr=ctypes.addressof(buffer),
-                data_len=self._data[name].nbytes,
-            )
-            for name, buffer in buffers.items()
-        }
-        serialize_file(specs, str(file), {_METADATA: described})
+            return read_archive(file, name, place)
+        content = file.read()
+    if name.endswith(_INDEX):
+        return _of_index(Path(name), content, place)
+    return NestReader(name, content, place).read()
 
 
-_SPEC_NAMES = {code: "bool" if code == "BOOL" else dtype.name for code, dtype in _DTYPES.items()}
+@contextmanager
+def _opened(f: PathLike | IO[bytes]) -> Iterator[tuple[IO[bytes], str]]:
+    """A file to read from its beginning, and its name for errors."""
+    if isinstance(f, (str, os.PathLike)):
+        try:
+            file = open(f, "rb")  # noqa: SIM115 - closed below, where no error is this one
+        except OSError as error:
+            raise CheckpointError(os.fspath(f), f"cannot be read: {error.strerror}") from error
+        with file:
+            yield file, os.fspath(f)
+    elif hasattr(f, "read"):
+        yield BytesIO(f.read()), str(getattr(f, "name", f"<{type(f).__name__}>"))
+    else:
+        raise KindError(
+            "load", "f", expected="a path, or a file open for reading", got=type(f).__name__
+        )
 
 
-def _checksum(data: dict[str, Any]) -> int:
-    crc = 0
-    for name in sorted(data):
-        crc = zlib.crc32(data[name], crc)
-    return crc
+def _placed(
+    map_location: MapLocation, make: Callable[[DeviceLike], Tensor], location: str
+) -> Tensor:
+    if isinstance(map_location, Mapping):
+        return make(map_location.get(location))
+    if not callable(map_location):
+        return make(map_location)
+    storage = make("cpu")
+    chosen = map_location(storage, location)
+    if isinstance(chosen, Tensor):
+        return chosen
+    return make(chosen)
 
 
-def _address(data: memoryview) -> Any:
-    """The bytes as a ctypes array, in place where they may be written to; kept alive by it."""
-    size = data.nbytes
-    if not size:
-        return (ctypes.c_char * 1)()  # a null pointer would be no address
-    kind = ctypes.c_char * size
-    return kind.from_buffer_copy(data) if data.readonly else kind.from_buffer(data)
+def _of_index(index: Path, content: bytes, place: Placing) -> dict[str, Tensor]:
+    """The tensors of all files of an index, which lie beside it."""
+    problem = "is no index of safetensors files"
+    try:
+        files: dict[str, str] = json.loads(content)["weight_map"]
+        shards = sorted(set(files.values()))
+        if any([Path(shard).name != shard for shard in shards]):
+            raise ValueError("a file of another folder")
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(str(index), problem) from error
+    found: dict[str, Tensor] = {}
+    for shard in shards:
+        with _opened(index.with_name(shard)) as (file, name):
+            found.update(NestReader(name, file.read(), place).read())
+    missing = [name for name in files if name not in found]
+    if missing:
+        raise CheckpointError(str(index), f"names tensors that no file has: {', '.join(missing)}")
+    return {name: found[name] for name in files}
 
 
 def replace_file(file: Path, write: Callable[[Path], None]) -> None:
@@ -225,98 +170,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-class _Reader:
-    def __init__(self, file: Path, content: bytes, device: DeviceLike) -> None:
-        from safetensors import SafetensorError, deserialize
-
-        self._file = file
-        self._device = device
-        self._made: dict[str, Tensor] = {}
-        if content.startswith(_PICKLES):
-            raise self.refuse(
-                "is a file of PyTorch's own format, which may hold code",
-                hint="write it with safetensors.torch.save_file() instead",
-            )
-        try:
-            self.entries: dict[str, Any] = dict(deserialize(content))
-        except SafetensorError as error:
-            raise self.refuse(_diagnosis(content, str(error))) from error
-        size = int.from_bytes(content[:_HEADER_LENGTH], "little")
-        header = json.loads(content[_HEADER_LENGTH : _HEADER_LENGTH + size])
-        self.metadata: dict[str, str] = header.get("__metadata__") or {}
-
-    def refuse(
-        self, problem: str, hint: str = "load another copy, or train again"
-    ) -> CheckpointError:
-        """The error that names this file."""
-        return CheckpointError(str(self._file), problem, hint=hint)
-
-    def decode_file(self, described: dict[str, Any]) -> Any:
-        """The whole content, from what the metadata say of it."""
-        if described["version"] != _FORMAT:
-            raise self.refuse(
-                f"is of format {described['version']}, read here is {_FORMAT}",
-                hint="upgrade plugrad",
-            )
-        if described["crc32"] != _checksum({n: entry["data"] for n, entry in self.entries.items()}):
-            raise self.refuse("is damaged: its checksum does not fit its content")
-        return self._decode(described["structure"])
-
-    def _decode(self, node: Any) -> Any:
-        if isinstance(node, list):
-            return [self._decode(each) for each in node]
-        if not isinstance(node, dict):
-            return node
-        if "tensor" in node:
-            return self._decode_tensor(node)
-        ((kind, value),) = node.items()
-        if kind == "dict":
-            return {self._decode(key): self._decode(each) for key, each in value}
-        if kind == "tuple":
-            return tuple([self._decode(each) for each in value])
-        if kind == "float":
-            return float(value)
-        if kind == "complex":
-            return complex(*[self._decode(part) for part in value])
-        if kind == "dtype":
-            return dtypes.BY_NAME[value]
-        raise ValueError(f"unknown kind {kind!r}")
-
-    def _decode_tensor(self, node: dict[str, Any]) -> Tensor:
-        name = node["tensor"]
-        made = self._made.get(name)
-        if made is None:
-            dtype = dtypes.BY_NAME[node["dtype"]] if "dtype" in node else None
-            made = self._made[name] = self.tensor(name, dtype)
-            if node.get("requires_grad"):
-                made.requires_grad_()
-        return made
-
-    def tensor(self, name: str, dtype: DType | None = None) -> Tensor:
-        """A tensor of the file; `dtype` is the complex one whose parts a last axis of 2 holds."""
-        entry = self.entries[name]
-        shape = tuple(entry["shape"])
-        if dtype is not None:
-            shape = shape[:-1]
-        else:
-            dtype = _DTYPES.get(entry["dtype"])
-        if dtype is None:
-            raise self.refuse(
-                f"tensor {name!r} is of dtype {entry['dtype']}, which plugrad does not have",
-                hint="cast it with the tool that wrote it",
-            )
-        return from_bytes(memoryview(entry["data"]), dtype, shape, self._device)
-
-
-def _diagnosis(content: bytes, reason: str) -> str:
-    if not content:
-        return "is empty"
-    size = int.from_bytes(content[:_HEADER_LENGTH], "little")
-    begins = content[_HEADER_LENGTH : _HEADER_LENGTH + 1] in (b"{", b"")
-    if len(content) < _HEADER_LENGTH + size and begins and size < 1 << 27:
-        return f"is truncated: it ends within its header ({reason})"
-    if not begins:
-        return f"is no safetensors file ({reason})"
-    return f"is truncated or damaged ({reason})"

@@ -9,12 +9,32 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from operator import index
-from typing import SupportsIndex
+from typing import Any, SupportsIndex, cast
 
 from plugrad.errors import ArgumentError, DtypeError, RangeError, ShapeError
 
 Shape = tuple[int, ...]
 Strides = tuple[int, ...]
+
+
+class Size(tuple[int, ...]):
+    """A tensor's shape as users see it: a tuple that also counts its elements."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements of a tensor of this shape."""
+        return math.prod(self)
+
+    def __getitem__(self, key: Any) -> Any:
+        found = cast("Any", super().__getitem__(key))
+        return Size(found) if isinstance(key, slice) else found
+
+    def __add__(self, other: Any) -> Any:
+        return Size(super().__add__(other))
+
+    def __repr__(self) -> str:
+        return f"plugrad.Size({list(self)})"
 
 
 def numel(shape: Sequence[int]) -> int:

@@ -54,19 +54,30 @@ class _Recording:
         return with_mode
 
 
+class _Switch(_Recording):
+    """A decorator with parentheses and without."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        made = super().__new__(cls)
+        if function is None:
+            return made
+        made.__init__()
+        return made(function)
+
+
 @final
-class no_grad(_Recording):
+class no_grad(_Switch):
     """Operators in the block, or in the decorated function, are not recorded."""
 
-    def __init__(self) -> None:
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
         super().__init__(False)
 
 
 @final
-class enable_grad(_Recording):
+class enable_grad(_Switch):
     """Operators in the block are recorded, even inside `no_grad`."""
 
-    def __init__(self) -> None:
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
         super().__init__(True)
 
 
@@ -123,6 +134,71 @@ class Node:
         """Let go of what was saved."""
         raise NotImplementedError
 
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """For each input the node that its cotangent goes to, `None` if to none, and which of that
+        node's outputs the input is.
+        """
+        found: list[tuple[Any, int]] = []
+        for parent in self.parents:
+            for each in parent if parent.__class__ is tuple else (parent,):
+                one_of_several = each.__class__ is Output
+                found.append((each.parents[0], each.index) if one_of_several else (each, 0))
+        return tuple(found)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(grad_outputs)` before the node pulls; it may return others in their place."""
+
+        def replaced(g: Any) -> Any:
+            several = self.spec.__class__ is tuple
+            given = hook(tuple(g) if several else (g,))
+            return given if given is None or several else given[0]
+
+        if self.hooks is None:
+            self.hooks = {}
+        return RemovableHandle(self.hooks, replaced)
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(grad_inputs, grad_outputs)` after the node has pulled; it may return others in
+        the place of `grad_inputs`.
+        """
+        raise NotImplementedError
+
+
+_handles = count()
+
+
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes the hook out."""
+
+    def __init__(
+        self,
+        hooks: dict[Any, Any],
+        hook: Callable[..., Any],
+        other: RemovableHandle | None = None,
+    ) -> None:
+        self._hooks = hooks
+        self._other = other
+        # A number of its own: the handle may be gone, and its id another's, while the hook stays.
+        self._key = next(_handles)
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        """Take the hook out."""
+        self._hooks.pop(self._key, None)
+        if self._other is not None:
+            self._other.remove()
+
+
+def run_post_hooks(hooks: dict[int, Callable[..., Any]], pulled: Any, g: Any) -> Any:
+    """What a node has pulled, after the hooks that see it."""
+    given = tuple(g) if g.__class__ is list else (g,)
+    for hook in list(hooks.values()):
+        replaced = hook(tuple(pulled), given)
+        if replaced is not None:
+            pulled = replaced
+    return pulled
+
 
 @final
 class Leaf(Node):
@@ -137,6 +213,14 @@ class Leaf(Node):
 
     def name(self) -> str:
         return "AccumulateGrad"
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook((), grad_outputs)` after a gradient was added."""
+        seen: list[Any] = []
+        before = self.register_prehook(seen.append)
+        if self.post_hooks is None:
+            self.post_hooks = {}
+        return RemovableHandle(self.post_hooks, lambda: hook((), seen.pop()), before)
 
     def pull(self, g: Any) -> Sequence[Any]:
         return ()
@@ -157,6 +241,9 @@ class Output(Node):
 
     def name(self) -> str:
         return self.parents[0].name()
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        return self.parents[0].register_hook(hook)
 
     def pull(self, g: Any) -> Sequence[Any]:
         return (g,)

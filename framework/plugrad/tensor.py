@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
 from typing import Any
 
 from plugrad import creation, dtypes, printing, reverse, shapes
@@ -17,32 +16,22 @@ from plugrad.devices import META, Device
 from plugrad.dtypes import DType
 from plugrad.encoding import decode
 from plugrad.errors import ArgumentError, AutogradError, DtypeError, ShapeError
-from plugrad.functions import views
+from plugrad.functions import linalg, views
+from plugrad.kinds import Kinds
+from plugrad.legacy import construct
 from plugrad.methods import Methods
 from plugrad.ops import comparison
 from plugrad.ops import creation as memory
 from plugrad.ops import reduction as reduce
 from plugrad.ops.transfer import to_device
+from plugrad.shapes import Size
 from plugrad.spec import Shape
 from plugrad.storage import Storage
-from plugrad.tape import Leaf, Node, Output, node_of
+from plugrad.tape import Leaf, Node, Output, RemovableHandle, node_of
 from plugrad.value import Value, results_are, wrap_view
 
 
-class Size(tuple[int, ...]):
-    """A shape: a tuple that also counts its elements."""
-
-    __slots__ = ()
-
-    def numel(self) -> int:
-        """The number of elements of a tensor of this shape."""
-        return shapes.numel(self)
-
-    def __repr__(self) -> str:
-        return f"plugrad.Size({list(self)})"
-
-
-class Tensor(Methods):
+class Tensor(Kinds, Methods):
     """Elements of one dtype on one device, with as many axes as `shape` has sizes."""
 
     __slots__ = ()
@@ -53,7 +42,7 @@ class Tensor(Methods):
         """PyTorch's old constructor: sizes give an uninitialised tensor, a sequence one of the
         default dtype.
         """
-        return _construct(data, dtypes.get_default_dtype(), device)
+        return construct(data, dtypes.get_default_dtype(), device)
 
     # metadata ---------------------------------------------------------------------------------
 
@@ -87,6 +76,18 @@ class Tensor(Methods):
         """The last two axes exchanged."""
         return views.transpose(self, -2, -1)
 
+    @property
+    def mH(self) -> Tensor:  # noqa: N802 - the name users know
+        """The last two axes exchanged, of the conjugates."""
+        return linalg.adjoint(self)
+
+    @property
+    def H(self) -> Tensor:  # noqa: N802 - the name users know
+        """A matrix with its axes exchanged, of the conjugates."""
+        if self.ndim not in (0, 2):
+            raise ShapeError("H", "self", expected="a matrix", got=self.spec.shape)
+        return linalg.adjoint(self) if self.ndim else self.conj()
+
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one axis."""
         if dim is None:
@@ -96,12 +97,6 @@ class Tensor(Methods):
     def dim(self) -> int:
         """The number of axes."""
         return len(self.spec.shape)
-
-    def numel(self) -> int:
-        """The number of elements."""
-        return self.spec.numel
-
-    nelement = numel
 
     def element_size(self) -> int:
         """Bytes per element."""
@@ -149,19 +144,6 @@ class Tensor(Methods):
         place.
         """
         return id(self.settle().buffer) + self.layout[1] * self.spec.dtype.itemsize
-
-    def is_floating_point(self) -> bool:
-        """Whether the dtype is a real floating one."""
-        return self.spec.dtype.is_floating_point
-
-    def is_complex(self) -> bool:
-        """Whether the dtype is complex."""
-        return self.spec.dtype.is_complex
-
-    @property
-    def is_cuda(self) -> bool:
-        """Whether the elements are on a CUDA device."""
-        return self.spec.device.type == "cuda"
 
     # autograd ---------------------------------------------------------------------------------
 
@@ -290,10 +272,34 @@ class Tensor(Methods):
             node.hooks = {}
         return RemovableHandle(node.hooks, hook)
 
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call `hook` with this leaf whenever its `.grad` has been added to."""
+        node = self.node
+        if type(node) is not Leaf:
+            raise AutogradError(
+                "register_post_accumulate_grad_hook: only leaves that require grad accumulate one"
+            )
+        if node.post_hooks is None:
+            node.post_hooks = {}
+        owner = weakref.ref(self)  # the leaf's node must not keep the tensor
+
+        def call() -> None:
+            tensor = owner()
+            if tensor is not None:
+                hook(tensor)
+
+        return RemovableHandle(node.post_hooks, call)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad()` was called on a tensor that is no leaf."""
+        return "_retains_grad" in self.__dict__
+
     def retain_grad(self) -> None:
         """Keep the gradient of a tensor that is no leaf in `.grad`."""
-        if self.is_leaf:
+        if self.is_leaf or self.retains_grad:
             return
+        self.__dict__["_retains_grad"] = True
         owner = weakref.ref(self)
 
         def keep(g: Tensor) -> None:
@@ -341,6 +347,19 @@ class Tensor(Methods):
             return array.astype(dtype)
         return array.copy() if copy else array
 
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._exported().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._exported().__dlpack_device__()
+
+    def _exported(self) -> Any:
+        """The backend's array, for other libraries to share."""
+        if self.requires_grad:
+            raise AutogradError("__dlpack__: the tensor requires grad; use tensor.detach()")
+        self.settle()
+        return self.native()
+
     def to(self, *where: Any, **named: Any) -> Tensor:
         """This tensor with another dtype, on another device, or both as another tensor; itself if
         nothing changes.
@@ -361,42 +380,6 @@ class Tensor(Methods):
         """On a CUDA device, the first if none is named."""
         named = Device("cuda", device) if isinstance(device, int) else device or "cuda"
         return self.to(device=named)
-
-    def type(self, dtype: DType | None = None) -> Any:
-        """The dtype's name, or the tensor in another dtype."""
-        return repr(self.spec.dtype) if dtype is None else self.to(dtype)
-
-    def type_as(self, other: Tensor) -> Tensor:
-        """In another tensor's dtype."""
-        return self.to(other.spec.dtype)
-
-    def bool(self) -> Tensor:
-        """As bool: whether nonzero."""
-        return self.to(dtypes.bool_)
-
-    def int(self) -> Tensor:
-        """As int32."""
-        return self.to(dtypes.int32)
-
-    def long(self) -> Tensor:
-        """As int64."""
-        return self.to(dtypes.int64)
-
-    def half(self) -> Tensor:
-        """As float16."""
-        return self.to(dtypes.float16)
-
-    def bfloat16(self) -> Tensor:
-        """As bfloat16."""
-        return self.to(dtypes.bfloat16)
-
-    def float(self) -> Tensor:
-        """As float32."""
-        return self.to(dtypes.float32)
-
-    def double(self) -> Tensor:
-        """As float64."""
-        return self.to(dtypes.float64)
 
     def contiguous(self) -> Tensor:
         """Itself if its elements lie in C order, else a copy in which they do."""
@@ -463,7 +446,9 @@ class Tensor(Methods):
         return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
-        data = bytes(backend(self.device.type).service("array_to_host")(self.native()))
+        meta = self.device.type == META
+        to_host = None if meta else backend(self.device.type).service("array_to_host")
+        data = bytes(to_host(self.native())) if to_host else b""
         fields = (
             data,
             self.dtype,
@@ -495,44 +480,6 @@ class Tensor(Methods):
         """One number throughout, in this tensor's dtype and device."""
         options = {"dtype": self.dtype, "device": self.device, **options}
         return creation.full(size, fill_value, **options)
-
-
-_handles = count()
-
-
-def _construct(data: tuple[Any, ...], dtype: DType, device: DeviceLike) -> Tensor:
-    if len(data) == 1 and not isinstance(data[0], int):
-        return creation.tensor(data[0], dtype=dtype, device=device)
-    return creation.empty(*data or (0,), dtype=dtype, device=device)
-
-
-def _old_constructor(dtype: DType) -> Callable[..., Tensor]:
-    """PyTorch's `FloatTensor` and its like: sizes, or a sequence, in one dtype."""
-
-    return lambda *data: _construct(data, dtype, None)
-
-
-FloatTensor = _old_constructor(dtypes.float32)
-DoubleTensor = _old_constructor(dtypes.float64)
-HalfTensor = _old_constructor(dtypes.float16)
-LongTensor = _old_constructor(dtypes.int64)
-IntTensor = _old_constructor(dtypes.int32)
-ByteTensor = _old_constructor(dtypes.uint8)
-BoolTensor = _old_constructor(dtypes.bool_)
-
-
-class RemovableHandle:
-    """What registering a hook returns: `remove()` takes the hook out."""
-
-    def __init__(self, hooks: dict[Any, Any], hook: Callable[..., Any]) -> None:
-        self._hooks = hooks
-        # A number of its own: the handle may be gone, and its id another's, while the hook stays.
-        self._key = next(_handles)
-        hooks[self._key] = hook
-
-    def remove(self) -> None:
-        """Take the hook out."""
-        self._hooks.pop(self._key, None)
 
 
 def ones_for(output: Tensor, operator: str) -> Tensor:

@@ -13,18 +13,22 @@ import plugrad as pg
 from plugrad.errors import ArgumentError, KindError, RangeError, ShapeError
 from plugrad.utils.data import (
     BatchSampler,
+    ChainDataset,
     ConcatDataset,
     DataLoader,
     Dataset,
+    DistributedSampler,
     IterableDataset,
     RandomSampler,
     Sampler,
     SequentialSampler,
+    StackDataset,
     Subset,
     SubsetRandomSampler,
     TensorDataset,
     WeightedRandomSampler,
     default_collate,
+    default_convert,
     random_split,
 )
 
@@ -89,6 +93,42 @@ def test_a_subset_renumbers() -> None:
     assert (len(part), part[0], part[1]) == (2, (3, 9), (1, 1))
 
 
+def test_streams_are_chained() -> None:
+    both = Countdown() + SizedCountdown()
+    assert isinstance(both, ChainDataset)
+    assert list(both) == [*range(7, 0, -1)] * 2
+    assert len(ChainDataset([SizedCountdown()] * 3)) == 21
+    batches = DataLoader(both, 4)
+    assert [batch.tolist() for batch in batches][1] == [3, 2, 1, 7]
+
+
+def test_data_sets_are_stacked() -> None:
+    pairs = StackDataset(Squares(3), rows(3))
+    assert (len(pairs), pairs[1][0], pairs[1][1][1].item()) == (3, (1, 1), 1)
+    named = StackDataset(square=Squares(3), text="abc")
+    assert named[2] == {"square": (2, 4), "text": "c"}
+    assert named.__getitems__([0, 2]) == [named[0], named[2]]
+    batch = next(iter(DataLoader(named, 2)))
+    assert (batch["square"][1].tolist(), batch["text"]) == ([0, 1], ["a", "b"])
+
+
+class AtOnce(Squares):
+    """Gives several samples at once, and nothing one by one."""
+
+    def __getitem__(self, index: int) -> Any:
+        raise AssertionError("one by one")
+
+    def __getitems__(self, indices: list[int]) -> list[int]:
+        return [index * 10 for index in indices]
+
+
+@pytest.mark.parametrize(
+    "dataset", [AtOnce(4), Subset(AtOnce(9), [0, 1, 2, 3])], ids=["itself", "a subset"]
+)
+def test_a_data_set_may_give_several_samples_at_once(dataset: Any) -> None:
+    assert [batch.tolist() for batch in DataLoader(dataset, 2)] == [[0, 10], [20, 30]]
+
+
 @pytest.mark.parametrize(
     ("lengths", "expected"),
     [([7, 3], [7, 3]), ([0.5, 0.5], [5, 5]), ([0.25, 0.25, 0.5], [3, 2, 5]), ([10, 0], [10, 0])],
@@ -113,6 +153,14 @@ def test_random_split_deals_every_sample_once(lengths: list[Any], expected: list
             r"tensors\[1\]: .*as many rows",
         ),
         (lambda: TensorDataset(pg.tensor(1.0)), ShapeError, r"tensors\[0\]"),
+        (lambda: StackDataset(), ArgumentError, "positional or named, got none"),
+        (lambda: StackDataset([1], a=[1]), ArgumentError, "positional or named, got both"),
+        (lambda: StackDataset([1], [1, 2]), ShapeError, r"of one length, got \[1, 2\]"),
+        (
+            lambda: list(ChainDataset([Squares()])),
+            KindError,
+            r"datasets\[0\]: expected an IterableDataset, got Squares; ConcatDataset",
+        ),
         (lambda: ConcatDataset([]), ArgumentError, "datasets: expected at least one"),
         (lambda: ConcatDataset([Countdown()]), ArgumentError, "got Countdown, an IterableDataset"),
         (lambda: random_split(Squares(), [4, 5]), ArgumentError, r"add up to 10.* got \[4, 5\]"),
@@ -155,6 +203,19 @@ def test_more_samples_than_there_are_go_round_again() -> None:
     assert set(counts.values()) <= {2, 3}
 
 
+def test_later_rounds_do_not_depend_on_what_is_drawn_meanwhile() -> None:
+    def order(disturb: bool) -> list[int]:
+        pg.manual_seed(3)
+        taken = []
+        for index in RandomSampler(Squares(5), num_samples=15):
+            taken.append(index)
+            if disturb:
+                pg.rand(1)
+        return taken
+
+    assert order(True) == order(False)
+
+
 def test_replacement_lets_an_index_come_again() -> None:
     drawn = list(RandomSampler(Squares(5), replacement=True, num_samples=100, generator=stream()))
     assert (len(drawn), set(drawn)) == (100, set(range(5)))
@@ -186,9 +247,38 @@ def test_a_batch_sampler_keeps_or_drops_the_rest() -> None:
     assert (list(drop), len(drop)) == ([[0, 1, 2], [3, 4, 5]], 2)
 
 
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("size", [2, 9, 10])
+def test_processes_share_the_indices(drop_last: bool, size: int) -> None:
+    def shares(shuffle: bool, epoch: int = 0, seed: int = 0) -> list[list[int]]:
+        samplers = [
+            DistributedSampler(Squares(size), 3, rank, shuffle, seed, drop_last)
+            for rank in range(3)
+        ]
+        for sampler in samplers:
+            sampler.set_epoch(epoch)
+            assert len(list(sampler)) == len(sampler)
+        return [list(sampler) for sampler in samplers]
+
+    length = size // 3 if drop_last else -(-size // 3)
+    plain = shares(False)
+    assert [len(share) for share in plain] == [length] * 3
+    assert plain == [[place % size for place in range(rank, 3 * length, 3)] for rank in range(3)]
+    dealt = shares(True)
+    every = [index for share in dealt for index in share]
+    assert set(every) <= set(range(size))
+    assert len(set(every)) == min(size, 3 * length)
+    assert shares(True) == dealt
+    if size == 9:
+        assert shares(True, epoch=1) != dealt
+        assert shares(True, seed=1) == shares(True, epoch=1)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "said"),
     [
+        (lambda: DistributedSampler([]), ArgumentError, "num_replicas: expected at least 1"),
+        (lambda: DistributedSampler([], 2, 2), ArgumentError, "rank: expected 0 to 1, got 2"),
         (
             lambda: RandomSampler([], num_samples=0),
             ArgumentError,
@@ -254,6 +344,20 @@ def test_a_mapping_keeps_its_class() -> None:
     assert type(default_collate([OrderedDict(a=1)])) is OrderedDict
 
 
+def test_arrays_become_tensors_wherever_they_are() -> None:
+    array = np.float32([1, 2])
+    out = default_convert({"a": [array, ("text", 2.5)], "p": Point(array, b"x")})
+    assert (type(out["a"][0]), out["a"][0].dtype) == (pg.Tensor, pg.float32)
+    assert out["a"][1] == ["text", 2.5]
+    assert type(out["p"]) is Point
+    assert (out["p"].x.tolist(), out["p"].y) == ([1.0, 2.0], b"x")
+    tensor = pg.ones(1)
+    assert default_convert(tensor) is tensor
+    assert type(default_convert(OrderedDict(a=1))) is OrderedDict
+    (single,) = DataLoader([array], batch_size=None)
+    assert type(single) is pg.Tensor
+
+
 def test_what_cannot_be_collated_is_refused() -> None:
     with pytest.raises(KindError, match=r"expected tensors, arrays.*got object; pass a collate_fn"):
         default_collate([object()])
@@ -306,7 +410,7 @@ def test_the_batch_size_is_1_by_default() -> None:
 
 
 def test_without_batch_size_samples_come_one_by_one() -> None:
-    assert list(DataLoader(Squares(3), batch_size=None)) == [(0, 0), (1, 1), (2, 4)]
+    assert list(DataLoader(Squares(3), batch_size=None)) == [[0, 0], [1, 1], [2, 4]]
     assert len(DataLoader(Squares(3), batch_size=None)) == 3
 
 
@@ -339,7 +443,6 @@ def test_the_length_of_a_stream_is_known_if_it_says_so() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"num_workers": 2}, "num_workers: expected 0: .*not there yet, got 2"),
         ({"batch_size": 0}, "batch_size: expected an integer above 0, or None, got 0"),
         ({"batch_size": None, "drop_last": True}, "drop_last: expected False"),
         ({"shuffle": True, "sampler": [1]}, "shuffle: expected None beside a sampler"),

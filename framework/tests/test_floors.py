@@ -24,15 +24,16 @@ FLOORS = (
     # 1 gate: the only place that names pluggy
     "hooks contracts discovery backends inventory",
     # 2 operator
-    "op formulas families dispatch value tape constants explain threads",
+    "op formulas precision watching families dispatch value tape constants explain threads",
     # 3 operators
     "ops",
     # 4 transforms
     "levels reverse batching forward",
     # 5 tensor
-    "tensor methods creation cuda functions indexing printing random autograd func",
+    "tensor methods in_place kinds legacy exchange creation cuda functions indexing printing "
+    "random variates windows autograd amp func special linalg fft sparse",
     # 6 models
-    "nn optim utils datasets serialize training cli __main__",
+    "nn optim utils datasets serialize nests archives unpickling training cli __main__",
     # 7 what users see
     "__init__",
 )
@@ -42,6 +43,8 @@ MODELS = 6
 # Libraries of floor 6, imported where they are used. The command line is nobody's import, so that
 # it alone may name its two at the top.
 LAZY = {"rich", "typer", "safetensors", "matplotlib"}
+# Modules of plugrad that bring slow parts of the standard library, imported by who needs them.
+LATE = {"archives"}
 # The standard library's one module that the gate may import late: it costs as much as plugrad.
 HEAVY = "importlib.metadata"
 COMMAND_LINE = {"cli": {"rich", "typer"}}
@@ -49,7 +52,7 @@ COMMAND_LINE = {"cli": {"rich", "typer"}}
 BACKENDS = {
     "plugrad_numpy": {"numpy", "ml_dtypes", "threadpoolctl"},
     "plugrad_numba": {"numpy", "ml_dtypes", "numba", "llvmlite", "plugrad_numpy"},
-    "plugrad_cupy": {"numpy", "ml_dtypes", "cupy", "cupy_backends"},
+    "plugrad_cupy": {"numpy", "ml_dtypes", "cupy", "cupy_backends", "plugrad_numpy"},
 }
 # What a backend sees of plugrad.
 SEEN_BY_BACKENDS = {"hooks", *FLOORS[0].split()}
@@ -68,17 +71,25 @@ PUBLIC = {
         "autograd",
         "autograd/functional",
         "autograd/forward_ad",
+        "autograd/graph",
+        "amp",
         "func",
+        "linalg",
+        "fft",
         "random",
     ),
     *("nn", "nn/functional", "nn/init", "nn/utils", "optim", "optim/lr_scheduler"),
     *("utils", "utils/data", "datasets", "serialize"),
     # for whoever declares, implements or tests operators
     *("dtypes", "discovery", "backends", "inventory", "ops"),
-    *("ops/activation", "ops/attention", "ops/comparison", "ops/convolution", "ops/creation"),
+    *("ops/activation", "ops/attention", "ops/bessel", "ops/numbers", "ops/special"),
+    *("ops/comparison", "ops/convolution", "ops/creation"),
+    *("ops/ctc",),
     *("ops/elementwise", "ops/indexing", "ops/joining", "ops/linalg", "ops/loss"),
-    *("ops/normalization", "ops/optimizer", "ops/pooling", "ops/reduction", "ops/sampling"),
-    *("ops/transfer", "ops/views"),
+    *("ops/normalization", "ops/optimizer", "ops/pooling", "ops/recurrent", "ops/reduction"),
+    "ops/sampling",
+    *("ops/decomposition", "ops/fourier", "ops/norm", "ops/systems"),
+    *("ops/sorting", "ops/transfer", "ops/views"),
 }
 
 TYPES_ONLY = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
@@ -188,7 +199,7 @@ def _inside(found: Import, floor: int, name: str, module: str) -> str | None:
     program = module.partition("/")[0]
     if program in COMMAND_LINE and name.partition("/")[0] not in {program, "__main__"}:
         return "the command line is nobody's import"
-    return "inside a function" if found.in_function else None
+    return "inside a function" if found.in_function and module not in LATE else None
 
 
 def _outside(found: Import, floor: int, name: str, root: str) -> str | None:

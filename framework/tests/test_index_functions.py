@@ -337,12 +337,15 @@ BODIES: dict[str, tuple[Any, ...]] = {
     "masked_fill": (X, X > 0, np.array(2.0)),
     "argsort": (X, 0, True, True),
     "topk": (X, 2, 1, True),
+    "searchsorted": (np.array([-1.0, 0.0, 0.0, 2.0]), X, True),
+    "scatter_max": (X, np.array([[2, 0, 2, 1]] * 3), values(3, 4, seed=1), 1),
 }
+SORTING = ("argsort", "topk", "searchsorted", "scatter_max")
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_a_kernel_computes_what_the_body_means(name: str) -> None:
-    operator = getattr(ops.indexing, name)
+    operator = getattr(ops.sorting if name in SORTING else ops.indexing, name)
     arguments = [pg.tensor(a) if isinstance(a, np.ndarray) else a for a in BODIES[name]]
     ours, meant = operator(*arguments), operator.operator.body(*arguments)
     for kernel, body in zip(*[r if isinstance(r, tuple) else (r,) for r in (ours, meant)]):

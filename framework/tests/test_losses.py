@@ -202,7 +202,29 @@ def test_losses_of_numbers_are_their_formulas(name: str, reduction: str) -> None
 
 def test_mse_gradient_is_fused_for_both_operands_and_broadcasts() -> None:
     check_gradients(F.mse_loss, rng.standard_normal((3, 4)), rng.standard_normal((3, 4)))
-    check_gradients(F.mse_loss, rng.standard_normal((3, 4)), rng.standard_normal((1, 4)))
+    broadcast = rng.standard_normal((3, 4)), rng.standard_normal((1, 4))
+    check_gradients(lambda x, y: loss.mse_loss(x, y, "mean"), *broadcast)
+
+
+@pytest.mark.parametrize("function", [F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss])
+def test_distances_that_broadcast_warn(function: Callable[..., pg.Tensor]) -> None:
+    with pytest.warns(UserWarning, match=r"\(3,\) that is different .*\(3, 1\)"):
+        assert function(pg.ones(3, 1), pg.ones(3), reduction="none").shape == (3, 3)
+
+
+@pytest.mark.parametrize("reduction", REDUCE)
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss"])
+def test_distances_take_weights(name: str, reduction: str) -> None:
+    x, y, weight = rng.standard_normal((3, 3, 4))
+    function = getattr(F, name)
+    plain = function(pg.tensor(x), pg.tensor(y), reduction="none").numpy()
+    found = function(pg.tensor(x), pg.tensor(y), reduction=reduction, weight=pg.tensor(weight))
+    expected = REDUCE[reduction](plain * weight)
+    if reduction == "mean" and name != "huber_loss":
+        expected = (plain * weight).sum() / weight.sum()
+    np.testing.assert_allclose(found.numpy(), expected)
+    with pytest.raises(ArgumentError, match="weight: expected the input's shape"):
+        function(pg.tensor(x), pg.tensor(y), weight=pg.ones(4))
 
 
 def test_binary_cross_entropy_with_logits_stays_finite_and_weighs_positives() -> None:
@@ -220,6 +242,35 @@ def test_binary_cross_entropy_with_logits_stays_finite_and_weighs_positives() ->
 def test_binary_cross_entropy_limits_logarithms() -> None:
     x = pg.tensor([0.0, 1.0])
     assert F.binary_cross_entropy(x, pg.tensor([1.0, 0.0]), reduction="none").tolist() == [100, 100]
+
+
+def test_binary_cross_entropy_is_steep_where_a_probability_is_certain_and_wrong() -> None:
+    x = pg.tensor([0.0, 1.0, 0.0, 1.0], requires_grad=True)
+    F.binary_cross_entropy(x, pg.tensor([1.0, 0.0, 0.0, 1.0]), reduction="sum").backward()
+    np.testing.assert_allclose(x.grad.numpy(), [-1e12, 1e12, 0, 0])
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("shape", [(3, 4), (3, 1), (3,)])
+def test_gaussian_likelihood_is_its_formula(shape: tuple[int, ...], full: bool) -> None:
+    x, y, var = rng.standard_normal((3, 4)), rng.standard_normal((3, 4)), rng.random(shape) + 0.1
+    spread = var if var.ndim == 2 else var[:, None]
+    expected = 0.5 * (np.log(spread) + (x - y) ** 2 / spread)
+    expected = (expected + (0.5 * np.log(2 * np.pi) if full else 0)).mean()
+    found = nn.GaussianNLLLoss(full=full)(pg.tensor(x), pg.tensor(y), pg.tensor(var))
+    assert found.item() == pytest.approx(expected)
+    check_gradients(lambda *a: F.gaussian_nll_loss(*a, full=full), x, y, var, second_order=False)
+
+
+def test_gaussian_likelihood_keeps_variances_off_zero_but_not_their_slope() -> None:
+    x, var = pg.tensor([1.0]), pg.tensor([0.0], requires_grad=True)
+    F.gaussian_nll_loss(x, pg.tensor([0.0]), var, eps=0.5).backward()
+    assert var.grad.tolist() == [0.5 * (1 / 0.5 - 1 / 0.5**2)]
+    assert F.gaussian_nll_loss(x, x, 1.0).item() == 0
+    with pytest.raises(ArgumentError, match="var: expected variances of at least 0"):
+        F.gaussian_nll_loss(x, x, pg.tensor([-1.0]))
+    with pytest.raises(ArgumentError, match="var: expected the input's shape"):
+        F.gaussian_nll_loss(pg.ones(2, 3), pg.ones(2, 3), pg.ones(3, 2))
 
 
 def test_kl_div_takes_zero_probabilities_and_the_mean_over_the_batch() -> None:
@@ -258,7 +309,44 @@ def test_half_precision_losses_stay_near_single(dtype: pg.dtype) -> None:
     )
 
 
+OLDER = [
+    ({"size_average": False}, "sum"),
+    ({"reduce": False}, "none"),
+    ({"size_average": True}, "mean"),
+    ({"size_average": False, "reduce": True}, "sum"),
+]
+
+
+@pytest.mark.parametrize(("words", "meant"), OLDER)
+def test_older_words_for_the_reduction_are_understood_and_warn(
+    words: dict[str, bool], meant: str
+) -> None:
+    x, y = pg.tensor([0.2, 0.9]), pg.tensor([0.0, 1.0])
+    for function, layer in ((F.mse_loss, nn.MSELoss), (F.binary_cross_entropy, nn.BCELoss)):
+        expected = function(x, y, reduction=meant).tolist()
+        with pytest.warns(UserWarning, match=f"reduction='{meant}'"):
+            assert function(x, y, **words).tolist() == expected
+        with pytest.warns(UserWarning, match=f"reduction='{meant}'"):
+            assert layer(**words)(x, y).tolist() == expected
+    # In PyTorch's order, without names.
+    with pytest.warns(UserWarning, match="'sum'"):
+        assert nn.NLLLoss(None, False, 1).ignore_index == 1
+
+
+def test_bytes_are_class_numbers() -> None:
+    x, target = pg.tensor(rng.standard_normal((3, 4))), pg.tensor([0, 3, 1])
+    for function in (F.cross_entropy, F.nll_loss):
+        assert function(x, target.to(pg.uint8)).item() == function(x, target).item()
+
+
 # refusals
+
+
+@pytest.mark.parametrize("given", [((-0.5, 0.5), (0, 1)), ((0.5, 0.5), (0, 2)), ((np.nan,), (1,))])
+def test_probabilities_outside_0_and_1_are_refused(given: tuple[tuple[float, ...], ...]) -> None:
+    x, target = (pg.tensor([float(each) for each in values]) for values in given)
+    with pytest.raises(ArgumentError, match="expected numbers from 0 to 1"):
+        F.binary_cross_entropy(x, target)
 
 
 @pytest.mark.parametrize("function", [F.cross_entropy, F.nll_loss])

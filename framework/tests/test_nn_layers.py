@@ -157,6 +157,25 @@ def test_relu_passes_no_infinite_gradient_where_it_is_flat() -> None:
     assert x.grad.tolist() == [0, 2]
 
 
+def test_relus_gradient_at_nan_is_not_hidden() -> None:
+    x = pg.tensor([float("nan"), -1.0], requires_grad=True)
+    F.relu(x).backward(pg.tensor([3.0, 2.0]))
+    assert x.grad.tolist() == [3, 0]
+
+
+@pytest.mark.parametrize("function", [F.softmax, F.log_softmax])
+def test_softmax_along_an_axis_without_elements_has_a_gradient(
+    function: Callable[..., pg.Tensor],
+) -> None:
+    x = pg.zeros(3, 0, requires_grad=True)
+    function(x, dim=1).sum().backward()
+    assert x.grad.shape == (3, 0)
+
+
+def test_prelu_of_a_number_is_a_number() -> None:
+    assert F.prelu(pg.tensor(-2.0), pg.tensor([0.5])).tolist() == -1
+
+
 def test_functions_of_large_numbers_stay_finite() -> None:
     x = pg.tensor([-1000.0, 1000.0], requires_grad=True)
     for function in (F.softplus, F.logsigmoid, F.elu, F.celu, F.selu, F.mish, F.silu, F.gelu):
@@ -167,10 +186,38 @@ def test_functions_of_large_numbers_stay_finite() -> None:
         assert np.isfinite(x.grad.numpy()).all(), function.__name__
 
 
-def test_softmax_needs_an_axis_and_a_floating_dtype() -> None:
+KINKS = {
+    "relu6": ([0.0, 6.0], [0, 0]),
+    "hardtanh": ([-1.0, 1.0], [0, 0]),
+    "hardsigmoid": ([-3.0, 3.0], [0, 0]),
+    "hardswish": ([-3.0, 3.0], [0, 1]),
+    "logsigmoid": ([0.0, 200.0], [0.5, 0]),
+    "relu": ([0.0, 1.0], [0, 1]),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_slopes_at_kinks_are_pytorchs(name: str) -> None:
+    places, slopes = KINKS[name]
+    x = pg.tensor(places, requires_grad=True)
+    getattr(F, name)(x).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), slopes, atol=1e-30)
+
+
+@pytest.mark.parametrize("function", [F.hardshrink, F.softshrink, lambda x: F.threshold(x, 0, 1)])
+def test_thresholds_let_nan_through(function: Callable[[pg.Tensor], pg.Tensor]) -> None:
+    assert np.isnan(function(pg.tensor(float("nan"))).item())
+
+
+def test_softmax_guesses_an_axis_with_a_warning_as_pytorch_does() -> None:
     for function in (F.softmax, F.log_softmax, F.softmin):
-        with pytest.raises(ArgumentError, match="dim: expected an axis"):
-            function(pg.ones(2, 2))
+        for shape, axis in (((3,), 0), ((2, 3), 1), ((2, 3, 2), 0), ((2, 3, 2, 2), 1)):
+            x = pg.tensor(rng.standard_normal(shape))
+            with pytest.warns(UserWarning, match="Implicit dimension choice"):
+                assert function(x).tolist() == function(x, axis).tolist()
+
+
+def test_softmax_needs_a_floating_dtype() -> None:
     for function in (F.softmax, F.log_softmax):
         with pytest.raises(DtypeError, match="floating dtype"):
             function(pg.ones(2, dtype=pg.int64), 0)
@@ -240,8 +287,8 @@ def test_embedding_refuses_what_does_not_fit() -> None:
         nn.Embedding(5, 3)(pg.tensor([5]))
     with pytest.raises(DtypeError, match="integer dtype"):
         nn.Embedding(5, 3)(pg.ones(1))
-    with pytest.raises(ArgumentError, match="sparse"):
-        nn.Embedding(5, 3, sparse=True)(pg.tensor([0]))
+    with pytest.raises(ArgumentError, match="False where sparse"):
+        nn.Embedding(5, 3, scale_grad_by_freq=True, sparse=True)(pg.tensor([0]))
     with pytest.raises(ShapeError, match="_weight"):
         nn.Embedding(5, 3, _weight=pg.ones(3, 5))
     with pytest.raises(ShapeError, match="two axes"):
@@ -362,7 +409,7 @@ def test_padding_is_that_of_numpy(mode: str, numpys: str) -> None:
     x = rng.standard_normal((2, 4, 5))
     expected = np.pad(x, ((0, 0), (3, 0), (1, 2)), numpys)
     check_equal(F.pad(pg.tensor(x), (1, 2, 3, 0), mode), expected)
-    check_gradients(lambda x: F.pad(x, (1, 2, 1, 0), mode), x[0, :2, :3])
+    check_gradients(lambda x: F.pad(x, (1, 2, 1, 0), mode), x[:1, :2, :3])
 
 
 def test_padding_takes_away_and_fills_with_a_number() -> None:
@@ -566,3 +613,29 @@ def test_a_model_of_many_layers_learns() -> None:
     assert losses[-1] < 0.5 * losses[0]
     model.eval()
     assert (model(x).argmax(1) == target).float().mean().item() > 0.9
+
+
+def test_adaptive_softmax_gives_every_class_its_share() -> None:
+    layer = nn.AdaptiveLogSoftmaxWithLoss(8, 12, [3, 7], 2.0, dtype=pg.float64)
+    x = pg.randn(4, 8, dtype=pg.float64)
+    every = layer.log_prob(x)
+    assert every.shape == (4, 12)
+    assert every.exp().sum(1).tolist() == pytest.approx([1] * 4)
+    assert layer.predict(x).tolist() == every.argmax(1).tolist()
+    target = pg.tensor([0, 3, 6, 11])
+    out, loss = layer(x, target)
+    assert out.tolist() == pytest.approx([every[i, t].item() for i, t in enumerate([0, 3, 6, 11])])
+    assert loss.item() == pytest.approx(-out.mean().item())
+    assert layer(x[1], target[1]).output.item() == pytest.approx(out[1].item())
+    assert list(layer.state_dict()) == [
+        "head.weight",
+        *[f"tail.{cluster}.{part}.weight" for cluster in (0, 1) for part in (0, 1)],
+    ]
+    with pytest.raises(ArgumentError, match="rising integers from 1 to 11"):
+        nn.AdaptiveLogSoftmaxWithLoss(8, 12, [7, 3])
+    with pytest.raises(RangeError, match="classes from 0 to 11"):
+        layer(x, target + 1)
+    with pytest.raises(ShapeError, match="4 targets"):
+        layer(x, target[:2])
+    with pytest.raises(ShapeError, match="both without N"):
+        layer(x, target[0])

@@ -10,7 +10,14 @@ import pytest
 import plugrad as pg
 import plugrad.nn.functional as F
 from plugrad import nn
-from plugrad.errors import ArgumentError, CheckpointError, DtypeError, KindError, RangeError
+from plugrad.errors import (
+    ArgumentError,
+    CheckpointError,
+    DtypeError,
+    KindError,
+    RangeError,
+    ShapeError,
+)
 
 
 class Block(nn.Module):
@@ -510,3 +517,56 @@ def test_parameters_become_a_vector_and_come_back() -> None:
     assert model.first.linear.weight.tolist() == [[3, 4], [5, 6], [7, 8]]
     with pytest.raises(RuntimeError, match="vector_to_parameters: vec"):
         nn.utils.vector_to_parameters(pg.ones(3), model.parameters())
+
+
+def test_containers_do_what_lists_and_dictionaries_do() -> None:
+    a, b, c = nn.ReLU(), nn.Tanh(), nn.Sigmoid()
+    model = nn.Sequential(a) + nn.Sequential(b)
+    assert list(model * 2) == [a, b, a, b]
+    model *= 2
+    assert len(model) == 4
+    assert model.pop(0) is a
+    model += [c]
+    assert list(model) == [b, a, b, c]
+    with pytest.raises(ArgumentError, match="times: expected at least 1"):
+        model * 0
+    listed = nn.ParameterList([pg.zeros(1), pg.ones(1)])
+    assert listed.pop(0).item() == 0
+    assert list(listed.state_dict()) == ["0"]
+    named = nn.ParameterDict({"a": pg.zeros(1)})
+    joined = named | {"b": pg.ones(1)}
+    assert list(reversed(joined)) == ["b", "a"]
+    assert joined.get("c") is None
+    assert joined.setdefault("c", pg.ones(2)).shape == (2,)
+    assert joined.popitem()[0] == "c"
+    assert joined.copy()["a"] is named["a"]
+    named |= joined
+    assert list(named) == ["a", "b"]
+    named.clear()
+    assert not len(named)
+
+
+def test_init_fills_orthogonal_dirac_and_sparse_weights() -> None:
+    for shape in ((3, 5), (5, 3), (4, 2, 3)):
+        weight = nn.init.orthogonal_(pg.empty(shape, dtype=pg.float64), gain=2).reshape(
+            shape[0], -1
+        )
+        short = weight if shape[0] <= weight.shape[1] else weight.t()
+        expected = 4 * pg.eye(short.shape[0], dtype=pg.float64)
+        assert pg.allclose(short @ short.t(), expected, atol=1e-12)
+    x = pg.randn(1, 2, 5)
+    weight = nn.init.dirac_(pg.empty(4, 2, 3))
+    assert pg.equal(nn.functional.conv1d(x, weight, padding=1)[:, :2], x)
+    grouped = nn.init.dirac_(pg.empty(4, 1, 3), groups=2)
+    assert grouped[:, 0, 1].tolist() == [1, 0, 1, 0]
+    weight = nn.init.sparse_(pg.empty(10, 4), 0.25)
+    assert (weight == 0).sum(0).tolist() == [3] * 4
+    for wrong in (nn.init.orthogonal_, nn.init.dirac_):
+        with pytest.raises(ShapeError, match="axes"):
+            wrong(pg.empty(3))
+    with pytest.raises(ShapeError, match="two axes"):
+        nn.init.sparse_(pg.empty(3), 0.5)
+    with pytest.raises(ArgumentError, match="a divisor of 3 channels"):
+        nn.init.dirac_(pg.empty(3, 1, 1), groups=2)
+    with pytest.warns(FutureWarning, match="nn.init.constant is now nn.init.constant_"):
+        assert nn.init.constant(pg.empty(2), 3).tolist() == [3, 3]

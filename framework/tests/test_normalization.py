@@ -261,3 +261,38 @@ def test_evaluation_without_statistics_is_refused() -> None:
 def test_batch_norm_layers_insist_on_their_axes(layer: type[nn.Module], axes: int) -> None:
     with pytest.raises(ShapeError, match=rf"{layer.__name__}: input"):
         layer(2)(pg.ones((2,) * axes))
+
+
+def test_sync_batch_norm_is_a_batch_norm_in_one_process() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Sequential(nn.BatchNorm1d(4, 0.1)))
+    x = pg.randn(5, 3)
+    net(x)
+    state = {name: value.tolist() for name, value in net.state_dict().items()}
+    parameters = list(net.parameters())
+    found = nn.SyncBatchNorm.convert_sync_batchnorm(net)
+    assert isinstance(found[1], nn.SyncBatchNorm)
+    assert isinstance(found[2][0], nn.SyncBatchNorm)
+    assert {name: value.tolist() for name, value in found.state_dict().items()} == state
+    assert all(a is b for a, b in zip(found.parameters(), parameters, strict=True))
+    plain, layer = nn.BatchNorm2d(3), nn.SyncBatchNorm(3)
+    image = pg.randn(2, 3, 4, 4)
+    assert layer(image).tolist() == plain(image).tolist()
+    assert layer.running_var.tolist() == plain.running_var.tolist()
+    with pytest.raises(ShapeError, match=r"at least \(N, C\)"):
+        layer(pg.ones(3))
+    with pytest.raises(ArgumentError, match="process_group"):
+        nn.SyncBatchNorm(3, process_group="all")
+
+
+@pytest.mark.parametrize(("size", "channels"), [(3, 5), (4, 5), (2, 1)])
+def test_local_response_norm_divides_by_the_channels_around(size: int, channels: int) -> None:
+    x = rng.standard_normal((2, channels, 3, 2))
+    expected = np.zeros_like(x)
+    for c in range(channels):
+        around = x[:, max(c - size // 2, 0) : c + (size - 1) // 2 + 1]
+        expected[:, c] = x[:, c] / (2 + 0.5 * (around**2).sum(1) / size) ** 0.75
+    layer = nn.LocalResponseNorm(size, alpha=0.5, k=2.0)
+    np.testing.assert_allclose(layer(pg.tensor(x)).numpy(), expected)
+    assert layer(pg.ones(0, 3, 2)).shape == (0, 3, 2)
+    with pytest.raises(ArgumentError, match=r"\(N, C, \*spatial\)"):
+        layer(pg.ones(2, 3))

@@ -243,6 +243,26 @@ def test_optimizer_steps_agree(dtype: Any, weight_decay: float, maximize: bool) 
             both(optimizer.adam_step, [True] * 4 + [top], *rest)
 
 
+@pytest.mark.parametrize("weight_decay", [0, 0.1])
+@pytest.mark.parametrize("maximize", [False, True])
+def test_steps_by_the_size_of_gradients_agree(weight_decay: float, maximize: bool) -> None:
+    def both(kernel: Any, places: tuple[int | None, ...], *rest: Any) -> None:
+        results = []
+        for each in (kernel, of_numpy(kernel)):
+            made = [*state(np.float64)]
+            made[3] = tuple(x + 99 for x in made[3])  # above the squares of the means
+            arrays = [None if i is None else made[i] for i in places]
+            assert each(*arrays, *rest) is not None
+            results.append(np.concatenate([x.ravel() for group in arrays if group for x in group]))
+        np.testing.assert_allclose(*results, rtol=1e-12)
+
+    for averages, momenta in ((None, None), (None, 2), (4, None), (4, 2)):
+        rest = (0.1, 0.9, 1e-3, weight_decay, 0.5, maximize)
+        both(optimizer.rmsprop_step, (0, 1, 3, averages, momenta), *rest)
+    rest = ((1, 2, 9), 0.1, 0.2, 1e-3, weight_decay, maximize)
+    both(optimizer.adagrad_step, (0, 1, 3), *rest)
+
+
 def test_parameter_with_gaps_is_left_to_numpy_untouched() -> None:
     whole, gaps = normal(4), normal(8)[::2]
     before = whole.copy()

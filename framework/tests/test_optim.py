@@ -16,7 +16,6 @@ import plugrad as pg
 from plugrad import optim
 from plugrad.errors import ArgumentError, DtypeError, KindError, ShapeError, VersionError
 from plugrad.ops.optimizer import adam_step, sgd_step
-from plugrad.optim import lr_scheduler
 
 STEPS = 50
 START = (0.7, -1.3, 2.0)
@@ -388,12 +387,7 @@ def test_users_write_optimizers_of_their_own() -> None:
 
 def test_repr_lists_the_options_of_each_group() -> None:
     optimizer = optim.SGD([{"params": leaf(1.0)}, {"params": leaf(1.0), "lr": 2.0}], lr=0.5)
-    assert repr(optimizer).splitlines()[:4] == [
-        "SGD (",
-        "Parameter Group 0",
-        "    dampening: 0",
-        "    lr: 0.5",
-    ]
+    assert repr(optimizer).splitlines()[:3] == ["SGD (", "Parameter Group 0", "    dampening: 0"]
     assert "    lr: 2.0" in repr(optimizer)
 
 
@@ -464,79 +458,6 @@ def test_a_state_of_another_shape_or_dtype_is_refused() -> None:
         optimizer.step()
 
 
-def test_step_and_get_lr_must_be_defined() -> None:
+def test_step_must_be_defined() -> None:
     with pytest.raises(NotImplementedError, match="Optimizer does not define step"):
         optim.Optimizer([leaf(1.0)], {}).step()
-    with pytest.raises(NotImplementedError, match="LRScheduler does not define get_lr"):
-        lr_scheduler.LRScheduler(optim.SGD([leaf(1.0)]))
-
-
-# schedules ----------------------------------------------------------------------------------------
-
-
-def cosine(epoch: int) -> float:
-    return 0.1 + 0.9 * (1 + math.cos(math.pi * epoch / 7)) / 2
-
-
-@pytest.mark.parametrize(
-    ("make", "rate"),
-    [
-        (lambda o: lr_scheduler.StepLR(o, 3, 0.5), lambda e: 0.5 ** (e // 3)),
-        (
-            lambda o: lr_scheduler.MultiStepLR(o, [5, 2], 0.5),
-            lambda e: 0.5 ** ((e >= 2) + (e >= 5)),
-        ),
-        (lambda o: lr_scheduler.ExponentialLR(o, 0.9), lambda e: 0.9**e),
-        (lambda o: lr_scheduler.LambdaLR(o, lambda e: 1 / (1 + e)), lambda e: 1 / (1 + e)),
-        (lambda o: lr_scheduler.LinearLR(o, 0.2, 1.0, 4), lambda e: min(1, 0.2 + 0.2 * e)),
-        (lambda o: lr_scheduler.CosineAnnealingLR(o, 7, 0.1), cosine),
-    ],
-    ids=["step", "milestones", "exponential", "lambda", "linear", "cosine"],
-)
-def test_a_schedule_follows_its_closed_form(make: Any, rate: Any) -> None:
-    optimizer = optim.SGD([leaf(1.0)], lr=1.0)
-    schedule = make(optimizer)
-    for epoch in range(16):
-        assert optimizer.param_groups[0]["lr"] == pytest.approx(rate(epoch))
-        assert schedule.get_last_lr() == [optimizer.param_groups[0]["lr"]]
-        schedule.step()
-
-
-def test_a_restored_schedule_goes_on() -> None:
-    first, second = optim.SGD([leaf(1.0)], lr=1.0), optim.SGD([leaf(1.0)], lr=1.0)
-    schedule = lr_scheduler.CosineAnnealingLR(first, 9)
-    for _ in range(4):
-        schedule.step()
-    other = lr_scheduler.CosineAnnealingLR(second, 9)
-    second.load_state_dict(first.state_dict())
-    other.load_state_dict(schedule.state_dict())
-    schedule.step()
-    other.step()
-    assert other.get_last_lr() == schedule.get_last_lr()
-
-
-def test_each_group_may_have_a_factor_of_its_own() -> None:
-    optimizer = optim.SGD([{"params": leaf(1.0)}, {"params": leaf(1.0), "lr": 2.0}], lr=1.0)
-    schedule = lr_scheduler.LambdaLR(optimizer, [lambda e: 0.5**e, lambda e: 0.1**e])
-    schedule.step()
-    assert schedule.get_last_lr() == [0.5, 0.2]
-    assert "lr_lambdas" not in schedule.state_dict()
-
-
-@pytest.mark.parametrize(
-    ("make", "error", "said"),
-    [
-        (lambda o: lr_scheduler.StepLR(3, 1), KindError, "optimizer: expected an Optimizer"),
-        (lambda o: lr_scheduler.StepLR(o, 1, last_epoch=4), ArgumentError, "initial_lr.*got 4"),
-        (lambda o: lr_scheduler.LambdaLR(o, []), ArgumentError, "lr_lambda: expected 1, one per"),
-        (lambda o: lr_scheduler.LinearLR(o, 0.0), ArgumentError, "start_factor: expected above 0"),
-        (
-            lambda o: lr_scheduler.LinearLR(o, 0.5, 2.0),
-            ArgumentError,
-            "end_factor: expected from 0",
-        ),
-    ],
-)
-def test_a_wrong_schedule_is_refused(make: Any, error: Any, said: str) -> None:
-    with pytest.raises(error, match=said):
-        make(optim.SGD([leaf(1.0)]))

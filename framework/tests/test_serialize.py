@@ -4,6 +4,7 @@ half-written.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -147,6 +148,85 @@ def test_a_path_may_be_text_and_a_link_stays_one(file: Path) -> None:
     assert load(str(file)) == [2]
 
 
+def test_a_file_object_does_as_well_as_a_path() -> None:
+    memory = io.BytesIO()
+    save({"a": pg.ones(2), "b": [1, None]}, memory)
+    memory.seek(0)
+    out = load(memory)
+    assert (out["a"].tolist(), out["b"]) == ([1.0, 1.0], [1, None])
+
+
+@pytest.mark.parametrize(
+    ("map_location", "device"),
+    [
+        ({"cpu": "meta"}, "meta"),
+        ({"cuda": "meta"}, "numpy"),
+        (lambda storage, location: storage, "numpy"),
+        (lambda storage, location: pg.device("meta"), "meta"),
+    ],
+)
+def test_map_location_may_be_a_table_or_a_function(
+    file: Path, map_location: Any, device: str
+) -> None:
+    save([pg.ones(2)], file)
+    assert load(file, map_location)[0].device.type == device
+
+
+def test_the_state_of_an_optimizer_comes_back(file: Path) -> None:
+    model = pg.nn.Linear(2, 1)
+    optimizer = pg.optim.Adam(model.parameters(), lr=0.25)
+    model(pg.ones(2)).sum().backward()
+    optimizer.step()
+    save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, file)
+    saved = load(file)
+    other = pg.nn.Linear(2, 1)
+    other.load_state_dict(saved["model"])
+    again = pg.optim.Adam(other.parameters())
+    again.load_state_dict(saved["optimizer"])
+    for own, its in zip(model.parameters(), other.parameters(), strict=True):
+        assert own.tolist() == its.tolist()
+        own_state, its_state = optimizer.state[own], again.state[its]
+        assert own_state["exp_avg"].tolist() == its_state["exp_avg"].tolist()
+    assert again.param_groups[0]["lr"] == 0.25
+
+
+# several files ------------------------------------------------------------------------------------
+
+
+def index_file(folder: Path, weight_map: Any) -> Path:
+    path = folder / "model.safetensors.index.json"
+    path.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    return path
+
+
+def test_the_index_of_several_files_gives_the_tensors_of_all(tmp_path: Path) -> None:
+    for number in (1, 2):
+        content = struct.pack("<f", number)
+        foreign_file(
+            tmp_path / f"model-{number}.safetensors", **{f"w{number}": ("F32", [1], content)}
+        )
+    weight_map = {"w2": "model-2.safetensors", "w1": "model-1.safetensors"}
+    out = load(index_file(tmp_path, weight_map))
+    assert {name: each.tolist() for name, each in out.items()} == {"w2": [2.0], "w1": [1.0]}
+    assert load(index_file(tmp_path, weight_map), "meta")["w1"].device.type == "meta"
+
+
+@pytest.mark.parametrize(
+    ("weight_map", "said"),
+    [
+        ({"w": "../model.safetensors"}, "is no index"),
+        ({"w": 1}, "is no index"),
+        (None, "is no index"),
+        ({"w": "absent.safetensors"}, "absent.safetensors: cannot be read: No such file"),
+        ({"w": "model.safetensors"}, "names tensors that no file has: w"),
+    ],
+)
+def test_an_index_that_leads_nowhere_is_refused(tmp_path: Path, weight_map: Any, said: str) -> None:
+    foreign_file(tmp_path / "model.safetensors", other=("F32", [1], bytes(4)))
+    with pytest.raises(CheckpointError, match=said):
+        load(index_file(tmp_path, weight_map))
+
+
 # what is refused ----------------------------------------------------------------------------------
 
 
@@ -177,8 +257,8 @@ def test_a_file_with_a_changed_byte_is_refused(file: Path, place: int) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"PK\x03\x04 and so on", "PyTorch's own format.*save_file"),
-        (b"\x80\x04\x95 and so on", "PyTorch's own format"),
+        (b"PK\x03\x04 and so on", "truncated or damaged: File is not a zip file"),
+        (b"\x80\x04\x95 and so on", "a bare pickle .* PyTorch wrote before 1.6"),
         (b"no such thing at all", "is no safetensors file"),
         (b"\xff" * 64, "is no safetensors file"),
     ],
@@ -234,6 +314,12 @@ def test_what_cannot_be_saved_is_refused_by_its_place(file: Path, nest: Any, sai
     with pytest.raises(KindError, match=said):
         save(nest, file)
     assert not file.exists()
+
+
+@pytest.mark.parametrize("function", [lambda f: save([], f), load], ids=["save", "load"])
+def test_what_is_no_file_is_refused(function: Any) -> None:
+    with pytest.raises(KindError, match=r"f: expected a path, or a file open for .*, got int"):
+        function(3)
 
 
 def test_an_object_with_a_state_dict_is_told_so(file: Path) -> None:

@@ -141,11 +141,23 @@ __device__ inline complex128 acos(complex128 z) {
   return {2 * atan2(left.real, right.real), imag};
 }
 OF_COMPLEX(acos)
+__device__ inline complex128 asinh(complex128 z) {
+  return turned_back(asin(turned(z)));
+}
+OF_COMPLEX(asinh)
+__device__ inline complex128 acosh(complex128 z) {
+  complex128 left = sqrt(complex128{z.real - 1, z.imag});
+  complex128 right = sqrt(complex128{z.real + 1, z.imag});
+  double real = asinh(left.real * right.real + left.imag * right.imag);
+  return {real, 2 * atan2(left.imag, right.real)};
+}
+OF_COMPLEX(acosh)
 __device__ inline complex128 atanh(complex128 z) {
   double x = fabs(z.real), y = z.imag, distance = (1 - x) * (1 - x) + y * y;
   double real = 0.25 * log1p(4 * x / distance);
   return {copysign(real, z.real), 0.5 * atan2(2 * y, (1 - x) * (1 + x) - y * y)};
 }
+OF_COMPLEX(atanh)
 __device__ inline complex128 atan(complex128 z) {
   return turned_back(atanh(turned(z)));
 }

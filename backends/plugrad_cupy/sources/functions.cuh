@@ -156,6 +156,67 @@ __device__ inline bool is_finite(bool x) {
   return true;
 }
 
+// how a number is made ---------------------------------------------------------------------------
+
+template <class T>
+__device__ inline bool has_minus(T x) {
+  return x < 0;
+}
+__device__ inline bool has_minus(bool x) {
+  return false;
+}
+__device__ inline bool has_minus(float x) {
+  return copysignf(1, x) < 0;
+}
+__device__ inline bool has_minus(double x) {
+  return copysign(1.0, x) < 0;
+}
+
+template <class F>
+__device__ inline F exponent_of(F x) {
+  int exponent = 0;
+  if (x - x == 0 && x != 0) frexp(x, &exponent);
+  return (F)exponent;
+}
+
+template <class T>
+struct Neighbour {
+  __device__ static T of(T x, T y) { return nextafter(x, y); }
+};
+// The bits of a half, but for the sign, count its numbers from 0 up.
+template <class H>
+struct NeighbourOfHalf {
+  __device__ static float of(float x, float y) {
+    if (is_nan(x) || is_nan(y)) return x + y;
+    if (x == y) return y;
+    H out = narrow<H>(x);
+    if (x == 0)
+      out.bits = y < 0 ? 0x8001 : 1;
+    else
+      out.bits += (x < y) == (x > 0) ? 1 : -1;
+    return widen(out);
+  }
+};
+template <>
+struct Neighbour<float16> : NeighbourOfHalf<float16> {};
+template <>
+struct Neighbour<bfloat16> : NeighbourOfHalf<bfloat16> {};
+template <class T>
+__device__ inline Wide<T> neighbour(Wide<T> x, Wide<T> y) {
+  return Neighbour<T>::of(x, y);
+}
+
+// Euclid's algorithm.
+template <class T>
+__device__ inline T common_divisor(T x, T y) {
+  while (y) {
+    T rest = truncated_remainder(x, y);
+    x = y;
+    y = rest;
+  }
+  return absolute(x);
+}
+
 // bits -------------------------------------------------------------------------------------------
 
 template <class T>

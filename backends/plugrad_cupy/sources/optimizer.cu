@@ -75,3 +75,69 @@ KERNEL(adam_step, Adam, 256) {
     params[i] = narrow<T>(p - m / (unbiased + (A)a.eps) * (A)a.rates[t]);
   }
 }
+
+struct Rmsprop {
+  T* params[TENSORS];
+  const T* grads[TENSORS];
+  T* squares[TENSORS];
+  T* averages[TENSORS];  // null unless centered
+  T* momenta[TENSORS];   // null without momentum
+  int64 sizes[TENSORS];
+  double lr, alpha, eps, weight_decay, momentum;
+  int maximize, spare;
+};
+
+KERNEL(rmsprop_step, Rmsprop, 256) {
+  const int t = blockIdx.y;
+  T* const params = a.params[t];
+  T* const squares = a.squares[t];
+  T* const averages = a.averages[t];
+  T* const momenta = a.momenta[t];
+  const T* const grads = a.grads[t];
+  EACH_ELEMENT(i) {
+    const A p = widen(params[i]);
+    A g = widen(grads[i]);
+    if (a.maximize) g = -g;
+    if (a.weight_decay != 0) g += p * (A)a.weight_decay;
+    const A square = widen(squares[i]) * (A)a.alpha + g * g * (A)(1 - a.alpha);
+    squares[i] = narrow<T>(square);
+    A size = square;
+    if (averages) {
+      const A before = widen(averages[i]), average = before + (g - before) * (A)(1 - a.alpha);
+      averages[i] = narrow<T>(average);
+      size -= average * average;
+    }
+    g /= sqrt(size) + (A)a.eps;
+    if (momenta) {
+      g += widen(momenta[i]) * (A)a.momentum;
+      momenta[i] = narrow<T>(g);
+    }
+    params[i] = narrow<T>(p - g * (A)a.lr);
+  }
+}
+
+struct Adagrad {
+  T* params[TENSORS];
+  const T* grads[TENSORS];
+  T* sums[TENSORS];
+  int64 sizes[TENSORS];
+  double rates[TENSORS];  // lr, fallen with the steps
+  double eps, weight_decay;
+  int maximize, spare;
+};
+
+KERNEL(adagrad_step, Adagrad, 256) {
+  const int t = blockIdx.y;
+  T* const params = a.params[t];
+  T* const sums = a.sums[t];
+  const T* const grads = a.grads[t];
+  EACH_ELEMENT(i) {
+    const A p = widen(params[i]);
+    A g = widen(grads[i]);
+    if (a.maximize) g = -g;
+    if (a.weight_decay != 0) g += p * (A)a.weight_decay;
+    const A sum = widen(sums[i]) + g * g;
+    sums[i] = narrow<T>(sum);
+    params[i] = narrow<T>(p - g / (sqrt(sum) + (A)a.eps) * (A)a.rates[t]);
+  }
+}

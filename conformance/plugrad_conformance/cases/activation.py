@@ -30,6 +30,7 @@ from plugrad_conformance.cases.patterns import (
     at_ends,
     at_scale,
     binary,
+    ternary,
     unary,
 )
 
@@ -63,6 +64,14 @@ def _gelu_backward(g, x):
 
 def _inner(x):
     return math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+
+
+def _hardtanh(x, low, high):
+    return np.minimum(np.maximum(x, low), high)
+
+
+def _log_sigmoid(x):
+    return -np.logaddexp(0, -x)
 
 
 def _gelu_tanh(x):
@@ -153,11 +162,14 @@ _ELEMENTWISE = (
     unary(ops.relu, lambda x: np.maximum(x, 0).astype(x.dtype), EXACT, ORDERED, signed_zero=False),
     binary(
         ops.relu_backward,
-        lambda g, out: np.where(out > 0, g, 0),
+        lambda g, out: np.where(out <= 0, 0, g),
         EXACT,
         FLOATS,
-        special=False,
     ),
+    ternary(
+        *(ops.hardtanh, _hardtanh, EXACT, ORDERED), signed_zero=False, constants=("low", "high")
+    ),
+    unary(ops.log_sigmoid, _log_sigmoid, COMPOSED, FLOATS),
     unary(ops.silu, lambda x: x * _sigmoid(x), COMPOSED, FLOATS, special=False),
     binary(ops.silu_backward, _silu_backward, COMPOSED.wider(2), FLOATS, special=False),
     unary(ops.gelu, _gelu, COMPOSED, FLOATS, special=False),
@@ -175,7 +187,7 @@ CASES = (
         each(
             ties=call(reals(7, 31), close(7, 31)), large_ties=call(reals(259, 257), close(259, 257))
         ),
-        lambda g, out: np.where(out > 0, g, 0),
+        lambda g, out: np.where(out <= 0, 0, g),
         EXACT,
         FLOATS,
         differentiable=False,

@@ -9,8 +9,10 @@ import numpy as np
 from plugrad.ops import convolution as ops
 from plugrad_conformance.case import (
     CONTRACTION,
+    EXACT,
     HALVES,
     INEXACT,
+    REDUCTION,
     SINGLE,
     Case,
     call,
@@ -80,6 +82,24 @@ def _weight_gradient(y, x, kernel, stride, padding, dilation, groups):
         for tap, seen in _taps(kernel, y.shape[2:], stride, dilation):
             filters[(..., *tap)] = np.tensordot(g, part[(..., *seen)], (every, every))
     return weight
+
+
+def _im2col(x, kernel, stride, padding, dilation):
+    out = _out(x.shape[2:], kernel, stride, padding, dilation)
+    x = _padded(x, padding)
+    columns = [x[(..., *seen)] for _, seen in _taps(kernel, out, stride, dilation)]
+    columns = np.stack(columns, 2)
+    return columns.reshape(x.shape[0], x.shape[1] * columns.shape[2], -1)
+
+
+def _col2im(y, output_size, kernel, stride, padding, dilation):
+    out = _out(output_size, kernel, stride, padding, dilation)
+    columns = y.reshape(y.shape[0], -1, *kernel, *out)
+    sizes = [size + 2 * p for size, p in zip(output_size, padding, strict=True)]
+    x = np.zeros((*columns.shape[:2], *sizes), y.dtype)
+    for tap, seen in _taps(kernel, out, stride, dilation):
+        x[(..., *seen)] += columns[(slice(None), slice(None), *tap)]
+    return x[(..., *[slice(p, p + size) for size, p in zip(output_size, padding, strict=True)])]
 
 
 # input, weight, stride, padding, dilation, groups
@@ -160,6 +180,23 @@ def _every(make, shapes=_SHAPES):
     return {name: make(*each) for name, each in shapes.items()}
 
 
+# input, kernel, stride, padding, dilation
+_WINDOWS = {
+    "image": ((2, 3, 5, 6), (3, 2), (2, 1), (1, 0), (1, 2)),
+    "line": ((1, 2, 7), (3,), (1,), (1,), (1,)),
+    "apart": ((2, 1, 6, 5), (2, 2), (3, 3), (0, 0), (1, 1)),
+}
+
+
+def _windows(kernel, stride, padding, dilation):
+    return {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+
+
+def _columns(x, kernel, stride, padding, dilation):
+    out = _out(x[2:], kernel, stride, padding, dilation)
+    return x[0], x[1] * int(np.prod(kernel)), int(np.prod(out))
+
+
 _PLAIN = call(reals(2, 3, 5, 6), reals(4, 3, 3, 2), None, **_common((1, 1), (0, 0), (1, 1), 1))
 
 CASES = (
@@ -178,6 +215,23 @@ CASES = (
         _every(_towards_weight),
         _weight_gradient,
         CONTRACTION,
+        INEXACT,
+    ),
+    Case(
+        ops.im2col,
+        {name: call(reals(*x), **_windows(*window)) for name, (x, *window) in _WINDOWS.items()},
+        _im2col,
+        EXACT,
+        INEXACT,
+    ),
+    Case(
+        ops.col2im,
+        {
+            name: call(reals(*_columns(x, *window)), output_size=x[2:], **_windows(*window))
+            for name, (x, *window) in _WINDOWS.items()
+        },
+        _col2im,
+        REDUCTION,
         INEXACT,
     ),
     *[

@@ -1,4 +1,4 @@
-"""Elements chosen by positions, read and written; masks; and order."""
+"""Elements chosen by positions, read and written; and masks."""
 
 from __future__ import annotations
 
@@ -8,21 +8,17 @@ import numpy as np
 
 from plugrad.ops import indexing as ops
 from plugrad_conformance.case import (
-    BOOL,
     EVERY,
     EXACT,
     FLOATS,
     HALVES,
     INEXACT,
-    ORDERED,
-    REAL,
     REDUCTION,
     SINGLE,
     Case,
     bools,
     call,
     close,
-    distinct,
     each,
     integers,
     nonzero,
@@ -107,24 +103,6 @@ def _nonzero(x):
 
 def _masked_fill(x, mask, value):
     return np.where(mask, value, x)
-
-
-def _sorted_positions(x, dim, descending):
-    # NaN is last in ascending order, first in descending; equal elements keep their order.
-    if descending:
-        return x.shape[dim] - 1 - np.flip(np.argsort(np.flip(x, dim), dim, stable=True), dim)
-    return np.argsort(x, dim, stable=True)
-
-
-def _sort(x, dim, descending, stable):
-    positions = _sorted_positions(x, dim, descending)
-    return np.take_along_axis(x, positions, dim), positions
-
-
-def _topk(x, k, dim, largest):
-    values, positions = _sort(x, dim, largest, True)
-    kept = (slice(None),) * dim + (slice(0, k),)
-    return values[kept], positions[kept]
 
 
 _READ = each(
@@ -231,30 +209,6 @@ _MASKED = each(
     stretched=call(reals(2, 3, 4), bools(3, 1), reals()),
     scalar=call(reals(), bools(), reals()),
     empty=call(reals(0, 3), bools(3), reals()),
-)
-
-_ORDER = each(
-    rows=call(reals(3, 7), dim=1, descending=False, stable=True),
-    down=call(reals(3, 7), dim=1, descending=True, stable=True),
-    columns=call(reals(5, 2, 3), dim=0, descending=False, stable=True),
-    empty=call(reals(0, 3), dim=0, descending=True, stable=True),
-    column=call(reals(5, 1), dim=1, descending=False, stable=True),
-    single=call(reals(1), dim=0, descending=True, stable=True),
-    middle=call(reals(2, 7, 3), dim=1, descending=True, stable=True),
-    deep=call(reals(2, 3, 1, 5, 2), dim=3, descending=False, stable=True),
-)
-
-_TIES = each(
-    ties=call(close(4, 33), dim=1, descending=False, stable=True),
-    ties_down=call(close(33, 4), dim=0, descending=True, stable=True),
-)
-
-# Sizes at which kernels sort in another way.
-_LONG_ORDER = each(
-    huge=call(reals(70001), dim=0, descending=False, stable=True),
-    wide=call(close(7, 1031), dim=1, descending=True, stable=True),
-    aligned=call(reals(32, 512), dim=1, descending=False, stable=True),
-    tall=call(close(1031, 7), dim=0, descending=False, stable=True),
 )
 
 _SHAPE_DEPENDS = "the shape of the result depends on the elements"
@@ -385,32 +339,6 @@ _CASES = (
         unmapped=_SHAPE_DEPENDS,
     ),
     Case(ops.masked_fill, _MASKED, _masked_fill, EXACT, EVERY),
-    Case(ops.sort, _ORDER, _sort, EXACT, REAL, special=True),
-    Case(
-        ops.topk,
-        each(
-            rows=call(distinct(3, 7), k=3, dim=1, largest=True),
-            smallest=call(distinct(3, 7), k=2, dim=1, largest=False),
-            columns=call(distinct(5, 2), k=5, dim=0, largest=True),
-            none=call(distinct(3, 4), k=0, dim=1, largest=True),
-            one=call(distinct(3, 7), k=1, dim=1, largest=True),
-            middle=call(distinct(2, 7, 3), k=4, dim=1, largest=False),
-            all=call(distinct(7), k=7, dim=0, largest=False),
-        ),
-        _topk,
-        EXACT,
-        ORDERED,
-        also=BOOL,  # which of equal elements are taken is not said
-    ),
-    Case(
-        ops.argsort,
-        _ORDER,
-        lambda x, dim, descending, stable: _sorted_positions(x, dim, descending),
-        EXACT,
-        REAL,
-        differentiable=False,
-        special=True,
-    ),
     # in place
     Case(ops.index_put_, _WRITTEN, _index_put, REDUCTION, EVERY),
     Case(ops.scatter_, _ONCE, _scattered(_set), EXACT, EVERY),
@@ -436,39 +364,6 @@ def _padded_rows(weight, index, padding_idx):
 CASES = (
     *_CASES,
     *[at_ends(case) for case in _CASES if case.tolerance is EXACT and not case.opaque],
-    Case(ops.sort, _TIES, _sort, EXACT, REAL, differentiable=False),
-    Case(ops.sort, _LONG_ORDER, _sort, EXACT, SINGLE, differentiable=False),
-    Case(
-        ops.argsort,
-        _TIES,
-        lambda x, dim, descending, stable: _sorted_positions(x, dim, descending),
-        EXACT,
-        REAL,
-        differentiable=False,
-    ),
-    Case(
-        ops.argsort,
-        _LONG_ORDER,
-        lambda x, dim, descending, stable: _sorted_positions(x, dim, descending),
-        EXACT,
-        SINGLE,
-        differentiable=False,
-    ),
-    Case(
-        ops.topk,
-        each(
-            huge=call(distinct(70001), k=9, dim=0, largest=True),
-            wide=call(distinct(7, 1031), k=33, dim=1, largest=False),
-            aligned=call(distinct(32, 512), k=16, dim=1, largest=True),
-            tall=call(distinct(1031, 7), k=600, dim=0, largest=True),
-            deep=call(distinct(2, 3, 1, 5, 2), k=2, dim=3, largest=True),
-        ),
-        _topk,
-        EXACT,
-        SINGLE,
-        differentiable=False,
-        expands=False,  # which of equal elements are taken is not said
-    ),
     Case(
         ops.index,
         each(

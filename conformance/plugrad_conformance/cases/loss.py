@@ -11,6 +11,7 @@ from plugrad_conformance.case import (
     FLOATS,
     HALVES,
     SINGLE,
+    Array,
     Case,
     call,
     each,
@@ -83,6 +84,21 @@ def _cross_entropy_backward(g, x, target, weight, ignore_index, reduction):
 def _squares(x, target, reduction):
     squares = np.abs(x - target) ** 2
     return _reduced(squares, np.ones(squares.shape), reduction)
+
+
+def _shares(*shape):
+    """Probabilities that are neither 0 nor 1."""
+    return Array(shape, lambda draw, shape, dtype: draw.uniform(0.1, 0.9, shape))
+
+
+def _certain(*shape):
+    return Array(shape, lambda draw, shape, dtype: draw.integers(0, 2, shape))
+
+
+def _log_likelihoods(x, target):
+    with np.errstate(divide="ignore"):
+        hit, miss = np.maximum(np.log(x), -100), np.maximum(np.log(1 - x), -100)
+    return -(target * hit + (1 - target) * miss)
 
 
 # input, whether classes have weights, the ignored class, reduction
@@ -199,6 +215,22 @@ CASES = (
         _squares,
         COMPOSED.wider(4),
         FLOATS,
+    ),
+    Case(
+        ops.binary_cross_entropy,
+        each(rows=call(_shares(3, 4), _shares(3, 4)), stretched=call(_shares(3, 4), _shares(4))),
+        _log_likelihoods,
+        COMPOSED.wider(4),
+        FLOATS,
+    ),
+    # Beyond what logarithms reach.
+    Case(
+        ops.binary_cross_entropy,
+        each(certain=call(_certain(9), _certain(9))),
+        _log_likelihoods,
+        COMPOSED,
+        FLOATS,
+        differentiable=False,
     ),
     *[
         Case(

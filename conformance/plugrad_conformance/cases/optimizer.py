@@ -7,7 +7,17 @@ from __future__ import annotations
 import numpy as np
 
 from plugrad.ops import optimizer as ops
-from plugrad_conformance.case import COMPOSED, FLOATS, SINGLE, Case, call, each, positive, reals
+from plugrad_conformance.case import (
+    COMPOSED,
+    FLOATS,
+    SINGLE,
+    Case,
+    call,
+    each,
+    positive,
+    reals,
+    shifted,
+)
 
 
 def _penalised(p, g, weight_decay, maximize):
@@ -58,6 +68,35 @@ def _adam(
     return tuple(new), tuple(first), tuple(second), None if maxima is None else tuple(largest)
 
 
+def _rmsprop(
+    params, grads, squares, averages, momenta, lr, alpha, eps, weight_decay, momentum, maximize
+):
+    new, second, first, sums = [], [], [], []
+    for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+        g = _penalised(p, g, weight_decay, maximize)
+        second.append(alpha * squares[i] + (1 - alpha) * g * g)
+        size = second[-1]
+        if averages is not None:
+            first.append(alpha * averages[i] + (1 - alpha) * g)
+            size = size - first[-1] ** 2
+        g = g / (np.sqrt(size) + eps)
+        if momenta is not None:
+            g = momentum * momenta[i] + g
+            sums.append(g)
+        new.append(p - lr * g)
+    centred = None if averages is None else tuple(first)
+    return tuple(new), tuple(second), centred, None if momenta is None else tuple(sums)
+
+
+def _adagrad(params, grads, sums, steps, lr, lr_decay, eps, weight_decay, maximize):
+    new, totals = [], []
+    for p, g, total, step in zip(params, grads, sums, steps, strict=True):
+        g = _penalised(p, g, weight_decay, maximize)
+        totals.append(total + g * g)
+        new.append(p - lr / (1 + (step - 1) * lr_decay) * g / (np.sqrt(totals[-1]) + eps))
+    return tuple(new), tuple(totals)
+
+
 def _group(make=reals):
     """Tensors of a group: a matrix, a vector, a number."""
     return make(3, 4), make(5), make()
@@ -93,6 +132,35 @@ def _adam_call(maxima=False, group=_group, **changes):
     }
     largest = group(positive) if maxima else None
     return call(group(), group(), group(), group(positive), largest, **(params | changes))
+
+
+def _rmsprop_call(averages=False, momenta=False, group=_group, **changes):
+    params = {
+        "lr": 0.05,
+        "alpha": 0.9,
+        "eps": 1e-3,
+        "weight_decay": 0.0,
+        "momentum": 0.8 if momenta else 0.0,
+        "maximize": False,
+    }
+    # A mean square is above the square of the mean: far, or the difference would cancel.
+    squares = group(shifted)
+    centred = group() if averages else None
+    return call(
+        group(), group(), squares, centred, group() if momenta else None, **(params | changes)
+    )
+
+
+def _adagrad_call(group=_group, **changes):
+    params = {
+        "steps": (1, 2, 3),
+        "lr": 0.1,
+        "lr_decay": 0.2,
+        "eps": 1e-3,
+        "weight_decay": 0.0,
+        "maximize": False,
+    }
+    return call(group(), group(), group(positive), **(params | changes))
 
 
 CASES = (
@@ -159,6 +227,48 @@ CASES = (
             ),
         ),
         _adam,
+        COMPOSED,
+        SINGLE,
+        differentiable=False,
+        layouts=False,
+    ),
+    Case(
+        ops.rmsprop_step,
+        each(
+            rows=_rmsprop_call(),
+            centred=_rmsprop_call(averages=True, maximize=True, weight_decay=0.2),
+            momenta=_rmsprop_call(momenta=True, weight_decay=0.1),
+            all=_rmsprop_call(averages=True, momenta=True, alpha=0.7, lr=0.3),
+        ),
+        _rmsprop,
+        COMPOSED,
+        FLOATS,
+        differentiable=False,
+    ),
+    Case(
+        ops.adagrad_step,
+        each(
+            rows=_adagrad_call(),
+            decayed=_adagrad_call(weight_decay=0.3, maximize=True, steps=(9, 1, 4)),
+        ),
+        _adagrad,
+        COMPOSED,
+        FLOATS,
+        differentiable=False,
+    ),
+    Case(
+        ops.rmsprop_step,
+        each(large=_rmsprop_call(True, True, _large_group, weight_decay=0.2)),
+        _rmsprop,
+        COMPOSED,
+        SINGLE,
+        differentiable=False,
+        layouts=False,
+    ),
+    Case(
+        ops.adagrad_step,
+        each(large=_adagrad_call(_large_group, weight_decay=0.2, steps=(1, 2, 3, 4))),
+        _adagrad,
         COMPOSED,
         SINGLE,
         differentiable=False,

@@ -21,6 +21,7 @@ from plugrad_conformance.case import (
     call,
     close,
     common,
+    distinct,
     each,
     falling,
     near_one,
@@ -31,6 +32,7 @@ from plugrad_conformance.case import (
     rising,
     shifted,
     steep,
+    stepped,
     wide,
 )
 from plugrad_conformance.cases.patterns import along_each_axis, over_axes, over_long_axes
@@ -74,6 +76,25 @@ def _variance(x, dim, correction, keepdim):
 def _position(function):
     def reference(x, dim, keepdim):
         return np.asarray(function(x, axis=dim, keepdims=keepdim), np.int64)
+
+    return reference
+
+
+def _products(x, dim):
+    wide = x.astype(np.int64) if x.dtype.kind in "biu" else x
+    return np.cumprod(wide, axis=dim) if x.ndim else wide
+
+
+def _extreme_so_far(extreme):
+    def reference(x, dim):
+        values = extreme.accumulate(x, dim)
+        positions = np.zeros(x.shape, np.int64)
+        for place in np.ndindex(x.shape):
+            taken = place[dim]
+            before = (*place[:dim], taken - 1, *place[dim + 1 :])
+            new = x[place] == values[place] or np.isnan(x[place])
+            positions[place] = taken if new or not taken else positions[before]
+        return values, positions
 
     return reference
 
@@ -356,6 +377,66 @@ CASES = (
         REDUCTION,
         EVERY,
         special=True,
+        signed_zero=False,
+    ),
+    Case(
+        ops.cumprod,
+        each(
+            rows=call(nonzero(3, 4), dim=1),
+            zeros=call(stepped(2, 5, 3), dim=1),
+            scalar=call(reals(), dim=0),
+            empty=call(reals(0, 3), dim=0),
+        ),
+        _products,
+        REDUCTION.wider(2),
+        EVERY,
+        special=True,
+        signed_zero=False,
+    ),
+    *[
+        Case(
+            function,
+            each(
+                rows=call(reals(3, 7), dim=1),
+                columns=call(distinct(5, 2, 3), dim=0),
+                ties=call(close(2, 33, 3), dim=1),
+                large_numbers=call(wide(5, 31), dim=1),
+                empty=call(reals(0, 3), dim=0),
+            ),
+            reference,
+            EXACT,
+            REAL,
+            differentiable=False,
+            special=True,
+            signed_zero=False,
+        )
+        for function, reference in (
+            (ops.cummax, _extreme_so_far(np.maximum)),
+            (ops.cummin, _extreme_so_far(np.minimum)),
+        )
+    ],
+    *[
+        Case(
+            function,
+            each(slopes=call(distinct(3, 7), dim=1), column_slopes=call(distinct(5, 2, 3), dim=0)),
+            _extreme_so_far(extreme),
+            EXACT,
+            FLOATS,
+        )
+        for function, extreme in ((ops.cummax, np.maximum), (ops.cummin, np.minimum))
+    ],
+    Case(
+        ops.logcumsumexp,
+        each(
+            rows=call(reals(3, 4), dim=1),
+            columns=call(reals(7, 2, 3), dim=0),
+            steep=call(steep(5, 7), dim=1),
+            scalar=call(reals(), dim=0),
+            empty=call(reals(0, 3), dim=0),
+        ),
+        lambda x, dim: np.logaddexp.accumulate(x, dim) if x.ndim else x,
+        COMPOSED,
+        FLOATS,
         signed_zero=False,
     ),
     Case(ops.var, _SPREAD, _variance, COMPOSED.wider(4), INEXACT),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, final
 
+from plugrad.autograd.mapped import call_mapped, frame_of
 from plugrad.autograd.tangents import push_through
 from plugrad.errors import ArgumentError, AutogradError, InPlaceError
 from plugrad.forward import Dual, DualLevel, dual, moves_outside, primal_of, tangent_in
@@ -21,14 +22,17 @@ from plugrad.tape import (
     Leaf,
     Node,
     Output,
+    RemovableHandle,
     changed,
     freed,
     mode,
     no_grad,
     node_of,
+    run_post_hooks,
     version_of,
 )
 from plugrad.value import Value
+from plugrad.watching import packed, unpacked, watch
 
 
 class FunctionCtx:
@@ -49,6 +53,8 @@ class FunctionCtx:
         # What jvp sees as saved, where that is not what backward sees.
         self._forwards: tuple[Any, ...] | None = None
         self._pushing = False
+        # Where apply() was called, while calls are traced.
+        self._place: Any = None
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep inputs, outputs, intermediate tensors or `None`; backward refuses changed ones."""
@@ -73,9 +79,9 @@ class FunctionCtx:
         for tensor, version in zip(self._saved, self._versions):
             if tensor is not None and version_of(tensor) != version:
                 raise changed(self._name, tensor, version)
+        recalled = [unpacked(each) for each in self._saved]
         if not (self._outputs and mode.grad):
-            return self._saved
-        recalled = list(self._saved)
+            return tuple(recalled)
         node = self._node()
         for position, output in self._outputs.items():
             twin = recalled[position] = recalled[position].alias()
@@ -109,8 +115,12 @@ class Function:
     Backward returns one gradient, or `None`, for each argument of forward. Written in plugrad's
     operators it can itself be differentiated. With a static `setup_context(ctx, inputs, output)`
     forward goes without `ctx`. A static `jvp(ctx, *tangents)` returns one tangent, or `None`, for
-    each output; without one forward mode transposes backward.
+    each output; without one forward mode transposes backward. A static `vmap(info, in_dims, *args)`
+    computes a whole batch; without one forward runs on what vmap passes, whether
+    `generate_vmap_rule` asks for it or not.
     """
+
+    generate_vmap_rule: bool = False
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -132,9 +142,25 @@ class Function:
         """Fill the context after a `forward` that is written without one."""
         raise NotImplementedError("setup_context(ctx, inputs, output) is optional")
 
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> Any:
+        """For a whole batch a pair: the outputs, and which axis of each numbers the examples.
+
+        `in_dims` says so of the arguments; `info` has `batch_size` and `randomness`.
+        """
+        raise NotImplementedError("vmap(info, in_dims, *args) is optional")
+
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run forward, and record that backward undoes it."""
+        if cls.vmap is not Function.vmap:
+            if cls.generate_vmap_rule:
+                raise AutogradError(
+                    f"{cls.__name__}: a Function has either generate_vmap_rule or a vmap of its own"
+                )
+            frame = frame_of(args)
+            if frame is not None:
+                return call_mapped(cls, args, frame)
         _, outputs, several = call(cls, args)
         return tuple(outputs) if several else outputs[0]
 
@@ -198,7 +224,7 @@ def _record(
 class FunctionNode(Node):
     """What a call of a Function leaves behind."""
 
-    __slots__ = ("ctx", "function")
+    __slots__ = ("after", "ctx", "function")
 
     def __init__(
         self,
@@ -211,6 +237,7 @@ class FunctionNode(Node):
         super().__init__(parents, specs, spec)
         self.function = function
         self.ctx = ctx
+        self.after: dict[int, Callable[..., Any]] = {}
         ctx._node = weakref.ref(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -246,7 +273,13 @@ class FunctionNode(Node):
         results = self.function.backward(self.ctx, *cotangents)
         if not isinstance(results, (tuple, list)):
             results = (results,)
-        return self._checked(list(results))
+        checked = self._checked(list(results))
+        if watch.judge is not None:
+            watch.judge(self, self.ctx._place, checked)
+        return run_post_hooks(self.after, checked, g)
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        return RemovableHandle(self.after, hook)
 
     def _checked(self, results: list[Any]) -> list[Any]:
         count = len(self.parents)
@@ -415,5 +448,7 @@ def _keep(ctx: FunctionCtx, outputs: Sequence[Any]) -> None:
         if output is not None:
             saved[position] = tensor.alias()
             ctx._outputs[position] = output
-    ctx._saved = tuple(saved)
-    ctx._versions = [0 if tensor is None else version_of(tensor) for tensor in saved]
+    kept = packed(tuple(saved))
+    ctx._saved = kept
+    ctx._versions = [0 if tensor is None else version_of(tensor) for tensor in kept]
+    ctx._place = None if watch.trace is None else watch.trace()

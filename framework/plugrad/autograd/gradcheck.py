@@ -283,7 +283,7 @@ class _Check:
     def reverse_zeros(self) -> None:
         """Cotangents of zeros must come back as zeros."""
         for source, g in zip(self.sources, self._reverse(self._all(), self.zeros), strict=True):
-            if g is not None and g.numel() and absolute(g).max().item() != 0:
+            if g is not None and g.numel() and absolute(g).amax().item() != 0:
                 raise GradcheckError(
                     f"gradcheck: backward does not multiply by the cotangent: zeros give {g} "
                     f"for input {source}"

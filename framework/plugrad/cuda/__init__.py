@@ -4,6 +4,7 @@ A device is an index, a name or a `device`; without one it is this thread's curr
 other backends do as well, where those offer the services (`plugrad.hooks`, at the end).
 """
 
+from plugrad.cuda import amp as amp
 from plugrad.cuda.devices import current_device as current_device
 from plugrad.cuda.devices import device as device
 from plugrad.cuda.devices import device_count as device_count

@@ -6,6 +6,8 @@ A decorated contract becomes the function that users call, with `.vjp(...)` to s
 """
 
 from plugrad.families.declaration import since as since
+from plugrad.families.delivery import deliver as deliver
+from plugrad.families.delivery import delivers as delivers
 from plugrad.families.elementwise import elementwise as elementwise
 from plugrad.families.in_place import in_place as in_place
 from plugrad.families.operands import as_operand as as_operand

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from plugrad.contracts import Kernel
 from plugrad.dispatch import declare
 from plugrad.op import Operator, OperatorFunction
 
+if TYPE_CHECKING:
+    from plugrad.tensor import Tensor
+
 Declare = Callable[[Kernel], OperatorFunction]
+
+
+class TensorFunction(OperatorFunction, Protocol):
+    """An operator whose result is one tensor, which `out` may name."""
+
+    def __call__(self, *arguments: Any, out: Tensor | None = None, **options: Any) -> Tensor:
+        """Call the operator on tensors."""
+        ...
+
+
+DeclareTensorFunction = Callable[[Kernel], TensorFunction]
+AnyFunction = TypeVar("AnyFunction", bound=OperatorFunction)
 
 
 def publish(operator: Operator, call: Callable[..., Any]) -> OperatorFunction:
@@ -27,12 +42,12 @@ def publish(operator: Operator, call: Callable[..., Any]) -> OperatorFunction:
     return function
 
 
-def since(version: int) -> Callable[[OperatorFunction], OperatorFunction]:
+def since(version: int) -> Callable[[AnyFunction], AnyFunction]:
     """Say in which version of the contract an operator first stands; above its family's
     decorator.
     """
 
-    def decorate(function: OperatorFunction) -> OperatorFunction:
+    def decorate(function: AnyFunction) -> AnyFunction:
         function.operator.since = version
         return function
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from plugrad import dtypes, shapes
 from plugrad.backends import watchers
@@ -11,9 +11,10 @@ from plugrad.constants import constant
 from plugrad.contracts import Kernel
 from plugrad.dispatch import attach, dispatch
 from plugrad.errors import DtypeError
-from plugrad.families.declaration import Declare, publish
+from plugrad.families.declaration import DeclareTensorFunction, TensorFunction, publish
+from plugrad.families.delivery import deliver
 from plugrad.families.operands import NUMBERS, as_operand, device_of, promoted
-from plugrad.op import Operator, OperatorFunction, tensor_names
+from plugrad.op import Operator, tensor_names
 from plugrad.spec import Spec, spec_of
 from plugrad.tape import mode, node_of
 from plugrad.value import wrap
@@ -29,7 +30,7 @@ def elementwise(
     apart: Sequence[str] = (),
     body: bool = False,
     holomorphic: bool = True,
-) -> Declare:
+) -> DeclareTensorFunction:
     """Each element of the result from the elements at the same place: operands broadcast and
     promote to one dtype.
 
@@ -40,7 +41,7 @@ def elementwise(
     """
     kinds = takes.split()
 
-    def decorate(function: Kernel) -> OperatorFunction:
+    def decorate(function: Kernel) -> TensorFunction:
         name = function.__name__
         names = tensor_names(function)
         count = len(names)
@@ -84,7 +85,7 @@ def elementwise(
             prepare=prepare,
             holomorphic=holomorphic,
         )
-        return publish(operator, _elementwise_call(operator))
+        return cast(TensorFunction, publish(operator, _elementwise_call(operator)))
 
     return decorate
 
@@ -97,14 +98,18 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
     if operator.parameters or len(operator.tensors) > 2:
         count = len(operator.tensors)
 
-        def call(*values: Any) -> Any:
+        def call(*values: Any, out: Any = None) -> Any:
+            if out is not None:
+                return deliver(operator.name, call(*values), out)
             return dispatch(operator, values[:count], values[count:])
 
         return call
 
     if len(operator.tensors) == 1:
 
-        def unary(input: Any) -> Any:
+        def unary(input: Any, *, out: Any = None) -> Any:
+            if out is not None:
+                return deliver(operator.name, unary(input), out)
             try:
                 plan = plans[(input.spec,)]
             except (KeyError, AttributeError):
@@ -116,21 +121,23 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
             native = None if kernel is None else kernel(x)
             if native is None:
                 return dispatch(operator, (input,), ())
-            out = wrap(native, plan.spec)
+            made = wrap(native, plan.spec)
             parent = input.node if input.origin is None else node_of(input)
             if parent is not None and mode.grad:
                 if plan.dissolves:  # only the body, run on tensors, has a derivative
                     return dispatch(operator, (input,), ())
                 if operator.slopes:
-                    attach(operator, (input,), (), (parent,), 1, out, plan)
-            return out
+                    attach(operator, (input,), (), (parent,), 1, made, plan)
+            return made
 
         return unary
 
     numbers: dict[Any, Any] = {}
     watchers.append(numbers.clear)
 
-    def binary(input: Any, other: Any) -> Any:
+    def binary(input: Any, other: Any, *, out: Any = None) -> Any:
+        if out is not None:
+            return deliver(operator.name, binary(input, other), out)
         try:
             plan = plans[input.spec, other.spec]
         except KeyError:
@@ -155,17 +162,17 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
         native = None if kernel is None else kernel(x, y)
         if native is None:
             return dispatch(operator, (input, other), ())
-        out = wrap(native, plan.spec)
+        made = wrap(native, plan.spec)
         left = input.node if input.origin is None else node_of(input)
         right = other.node if other.origin is None else node_of(other)
         if left is right is None or not mode.grad:
-            return out
+            return made
         if plan.dissolves:  # only the body, run on tensors, has a derivative
             return dispatch(operator, (input, other), ())
         wanted = ((left is not None) | (right is not None) << 1) & operator.slopes
         if wanted:
-            attach(operator, (input, other), (), (left, right), wanted, out, plan)
-        return out
+            attach(operator, (input, other), (), (left, right), wanted, made, plan)
+        return made
 
     return binary
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 
 from plugrad import dtypes
 from plugrad.dispatch import dispatch, operators
 from plugrad.errors import DtypeError, ShapeError
-from plugrad.families.declaration import publish
+from plugrad.families.declaration import TensorFunction, publish
 from plugrad.families.operands import as_operand
 from plugrad.op import Operator, OperatorFunction
 from plugrad.spec import Spec
 from plugrad.tape import mode
 
 
-def in_place(function: OperatorFunction) -> OperatorFunction:
+def in_place(function: OperatorFunction) -> TensorFunction:
     """The operator `name_` that writes the result of `name` into its first operand."""
     base = function.operator
     name = base.name + "_"
@@ -106,7 +106,7 @@ def in_place(function: OperatorFunction) -> OperatorFunction:
         return input
 
     plain = count == 2 and not operator.parameters
-    return publish(operator, binary if plain else call)
+    return cast(TensorFunction, publish(operator, binary if plain else call))
 
 
 def _spec_of(value: Any) -> Any:

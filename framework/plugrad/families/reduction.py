@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from plugrad import dtypes, shapes
 from plugrad.contracts import Kernel
 from plugrad.dispatch import attach, dispatch, execute
 from plugrad.dtypes import DType
 from plugrad.errors import DtypeError, ShapeError
-from plugrad.families.declaration import Declare, publish
+from plugrad.families.declaration import DeclareTensorFunction, TensorFunction, publish
+from plugrad.families.delivery import deliver
 from plugrad.families.operands import as_operand
-from plugrad.op import Operator, OperatorFunction
+from plugrad.op import Operator
 from plugrad.spec import Spec, spec_of
 from plugrad.tape import mode, node_of
 from plugrad.value import wrap
@@ -27,7 +28,7 @@ def reduction(
     empty: bool = True,
     body: bool = False,
     holomorphic: bool = True,
-) -> Declare:
+) -> DeclareTensorFunction:
     """One element from all along some axes. The contract's `dim` is a tuple of axes in ascending
     order.
 
@@ -37,7 +38,7 @@ def reduction(
     """
     kinds = takes.split()
 
-    def decorate(function: Kernel) -> OperatorFunction:
+    def decorate(function: Kernel) -> TensorFunction:
         name = function.__name__
 
         def rule(x: Spec, dim: tuple[int, ...], keepdim: bool) -> Spec:
@@ -80,7 +81,10 @@ def reduction(
             keepdim: bool = False,
             *,
             dtype: DType | None = None,
+            out: Any = None,
         ) -> Any:
+            if out is not None:
+                return deliver(name, call(input, dim, keepdim, dtype=dtype), out)
             try:
                 # A plan under the arguments as they came, with the axes that they mean.
                 dims, plan = plans[input.spec, dim, keepdim, _AS_CALLED]
@@ -102,12 +106,12 @@ def reduction(
             native = kernel(input.native() if x is None else x, dims, keepdim)
             if native is None:
                 return execute(operator, (input,), (dims, keepdim), plan)
-            out = wrap(native, plan.spec)
+            made = wrap(native, plan.spec)
             parent = input.node if input.origin is None else node_of(input)
             if parent is not None and mode.grad and operator.slopes:
-                attach(operator, (input,), (dims, keepdim), (parent,), 1, out, plan)
-            return out
+                attach(operator, (input,), (dims, keepdim), (parent,), 1, made, plan)
+            return made
 
-        return publish(operator, call)
+        return cast(TensorFunction, publish(operator, call))
 
     return decorate

@@ -132,6 +132,20 @@ def conv_transpose3d(
     )
 
 
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """Cross-correlation along time of (T, N, C) with filters (K, C, O): (T', N, O)."""
+    if len(input.shape) != 3 or len(weight.shape) != 3:
+        raise ShapeError(
+            "conv_tbc",
+            "input",
+            expected="(T, N, C), for a weight (K, C, O)",
+            got=f"{input.shape} and {weight.shape}",
+        )
+    filters = views.permute(weight, (2, 1, 0))
+    out = conv1d(views.permute(input, (1, 2, 0)), filters, bias, padding=pad)
+    return views.permute(out, (2, 0, 1))
+
+
 def with_batch(operator: str, spatial: int, input: Tensor) -> tuple[Tensor, bool]:
     """The input with a batch axis, and whether it had none."""
     ndim = len(input.shape)

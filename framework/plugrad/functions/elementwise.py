@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from plugrad.dtypes import DType, complex128, float64
-from plugrad.errors import ArgumentError
-from plugrad.families import as_operand
+from plugrad.dtypes import DType, complex128, float32, float64
+from plugrad.errors import ArgumentError, DtypeError
+from plugrad.families import as_operand, deliver, delivers
 from plugrad.functions import indexing
-from plugrad.ops import activation, comparison, creation, elementwise, reduction
+from plugrad.functions.in_place import writing
+from plugrad.ops import activation, comparison, elementwise, reduction
 from plugrad.ops.elementwise import mul
 from plugrad.shapes import normalize_dim
+from plugrad.value import Value
 
 if TYPE_CHECKING:
     from plugrad.tensor import Tensor
 
 
-def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
+def add(input: Any, other: Any, *, alpha: float = 1, out: Tensor | None = None) -> Tensor:
     """`input + alpha * other`."""
-    return elementwise.add(input, other if alpha == 1 else mul(other, alpha))
+    return elementwise.add(input, other if alpha == 1 else mul(other, alpha), out=out)
 
 
-def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
+def sub(input: Any, other: Any, *, alpha: float = 1, out: Tensor | None = None) -> Tensor:
     """`input - alpha * other`."""
-    return elementwise.sub(input, other if alpha == 1 else mul(other, alpha))
+    return elementwise.sub(input, other if alpha == 1 else mul(other, alpha), out=out)
+
+
+def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """`other - alpha * input`."""
+    return sub(other, input, alpha=alpha)
 
 
 def add_(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
@@ -36,17 +43,24 @@ def sub_(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     return elementwise.sub_(input, other if alpha == 1 else mul(other, alpha))
 
 
+def div(
+    input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None
+) -> Tensor:
+    """The quotient: true, or rounded towards 0 ("trunc") or down ("floor")."""
+    if rounding_mode is None:
+        return elementwise.div(input, other, out=out)
+    quotient = _rounded_quotient(input, other, rounding_mode)
+    return quotient if out is None else deliver("div", quotient, out)
+
+
 def div_(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """`div`, in place."""
     if rounding_mode is None:
         return elementwise.div_(input, other)
-    return creation.copy_(input, div(input, other, rounding_mode=rounding_mode))
+    return writing(div)(input, other, rounding_mode=rounding_mode)
 
 
-def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """The quotient: true, or rounded towards 0 ("trunc") or down ("floor")."""
-    if rounding_mode is None:
-        return elementwise.div(input, other)
+def _rounded_quotient(input: Any, other: Any, rounding_mode: str) -> Tensor:
     if rounding_mode == "floor":
         return elementwise.floor_divide(input, other)
     if rounding_mode != "trunc":
@@ -58,7 +72,8 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     return exact if input.is_floating_point() else exact.to(input.dtype)
 
 
-def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+@delivers
+def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
     """`input` kept between two bounds, one of which may be missing."""
     return _bounded(elementwise.clamp, elementwise.clamp_min, elementwise.clamp_max)(
         input, min, max
@@ -86,45 +101,89 @@ def _bounded(both: Any, low: Any, high: Any) -> Any:
     return bounded
 
 
-def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+@delivers
+def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) -> Tensor:
     """`input + weight * (end - input)`."""
     return input + (end - input) * weight
 
 
-def lerp_(input: Tensor, end: Tensor, weight: Any) -> Tensor:
-    """`lerp`, in place."""
-    return creation.copy_(input, lerp(input, end, weight))
+lerp_ = writing(lerp)
 
 
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+@delivers
+def addcmul(
+    input: Tensor,
+    tensor1: Tensor,
+    tensor2: Tensor,
+    *,
+    value: float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """`input + value * tensor1 * tensor2`."""
     product = tensor1 * tensor2
     return input + (product if value == 1 else product * value)
 
 
-def addcmul_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    """`addcmul`, in place."""
-    return creation.copy_(input, addcmul(input, tensor1, tensor2, value=value))
+addcmul_ = writing(addcmul)
 
 
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+@delivers
+def addcdiv(
+    input: Tensor,
+    tensor1: Tensor,
+    tensor2: Tensor,
+    *,
+    value: float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """`input + value * tensor1 / tensor2`."""
     quotient = tensor1 / tensor2
     return input + (quotient if value == 1 else quotient * value)
 
 
-def addcdiv_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    """`addcdiv`, in place."""
-    return creation.copy_(input, addcdiv(input, tensor1, tensor2, value=value))
+addcdiv_ = writing(addcdiv)
 
 
-def float_power(input: Tensor, exponent: Any) -> Tensor:
+@delivers
+def float_power(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """`pow` in float64, or complex128."""
-    wide = complex128 if input.is_complex() else float64
-    return elementwise.pow(as_operand(input, wide, None), exponent)
+    dtypes = [each.spec.dtype for each in (input, exponent) if isinstance(each, Value)]
+    number_is_complex = isinstance(input, complex) or isinstance(exponent, complex)
+    wide = number_is_complex or any([dtype.is_complex for dtype in dtypes])
+    dtype = complex128 if wide else float64
+    given = [as_operand(x, dtype, None) if isinstance(x, Value) else x for x in (input, exponent)]
+    return elementwise.pow(*given)
 
 
-def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
+    """The nearest number with so many decimals; halves go to the even one. Negative `decimals`
+    round to tens, hundreds and so on.
+    """
+    if decimals == 0:
+        return elementwise.round(input, out=out)
+    if not input.is_floating_point():
+        raise DtypeError("round", "input", expected="floats, to have decimals", got=input.dtype)
+    x = as_operand(input, float32, None) if input.dtype.itemsize == 2 else input
+    scale = 10 ** abs(decimals)
+    if decimals > 0:
+        rounded = elementwise.round(x * scale) / scale
+    else:
+        rounded = elementwise.round(x / scale) * scale
+    rounded = as_operand(rounded, input.dtype, None)
+    return rounded if out is None else deliver("round", rounded, out)
+
+
+def round_(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """`round`, in place."""
+    if decimals == 0:
+        return elementwise.round_(input)
+    return writing(round)(input, decimals=decimals)
+
+
+@delivers
+def where(
+    condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None
+) -> Any:
     """`input` where the condition holds, else `other`; of the condition alone its positions."""
     if input is None and other is None:
         return indexing.nonzero(condition, as_tuple=True)

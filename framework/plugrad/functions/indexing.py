@@ -1,4 +1,4 @@
-"""Indexing as users call it: `x[key]`, and PyTorch's functions of positions, masks and order.
+"""Indexing as users call it: `x[key]`, and PyTorch's functions of positions and masks.
 
 A tensor without axes counts as one with a single element wherever an axis is named, as in PyTorch.
 """
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from plugrad import creation, dtypes, shapes
 from plugrad.errors import ArgumentError, DtypeError, ShapeError
-from plugrad.families import as_operand
+from plugrad.families import as_operand, delivers
+from plugrad.functions.axes import flat, shaped, with_axis
 from plugrad.functions.keys import as_positions, positions, resolve
-from plugrad.functions.reduction import ValuesAndIndices
 from plugrad.ops import indexing as ops
 from plugrad.ops import views
 from plugrad.ops.comparison import where
@@ -96,7 +96,7 @@ def _put(input: Tensor, indices: Sequence[Any], values: Any, operator: str) -> t
     for index in indices:
         if index is not None and not isinstance(index, Value):
             raise ArgumentError(operator, "indices", expected="tensors, or None", got=indices)
-        key.append(slice(None) if index is None else _with_axis(index))
+        key.append(slice(None) if index is None else with_axis(index))
     _, entries = resolve(operator, input, tuple(key))
     if not isinstance(values, Value):
         values = _as_value(operator, values, input)
@@ -106,13 +106,15 @@ def _put(input: Tensor, indices: Sequence[Any], values: Any, operator: str) -> t
 # positions along one axis -------------------------------------------------------------------------
 
 
-def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+@delivers
+def gather(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Along axis `dim` the elements at the positions in `index`, whose shape the result has."""
     index = as_positions("gather", "index", index, input)
     x, at, axis = _on_axis(input, index, dim, "gather")
-    return _shaped(ops.gather(x, at, axis), index.spec.shape)
+    return shaped(ops.gather(x, at, axis), index.spec.shape)
 
 
+@delivers
 def scatter(
     input: Tensor,
     dim: int,
@@ -121,6 +123,7 @@ def scatter(
     *,
     value: Any = None,
     reduce: str | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with `src`, a tensor or a number, written at the positions in `index` along an axis.
 
@@ -143,7 +146,10 @@ def scatter_(
     return _scatter(input, dim, index, src if value is None else value, reduce, "scatter_")
 
 
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+@delivers
+def scatter_add(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None
+) -> Tensor:
     """A copy with `src` added at the positions in `index` along axis `dim`."""
     return _scatter(input, dim, index, src, "add", "scatter")
 
@@ -174,9 +180,9 @@ def _scatter(
     if not isinstance(source, Value):
         source = views.expand(_as_value(name, source, input), at.spec.shape)
     else:
-        source = _first_elements(_with_axis(source), at.spec.shape, name)
+        source = _first_elements(with_axis(source), at.spec.shape, name)
     result = write(x, at, source, axis)
-    return input if name == "scatter_" else _shaped(result, input.spec.shape)
+    return input if name == "scatter_" else shaped(result, input.spec.shape)
 
 
 def _first_elements(source: Any, shape: tuple[int, ...], operator: str) -> Any:
@@ -193,11 +199,14 @@ def _first_elements(source: Any, shape: tuple[int, ...], operator: str) -> Any:
     return source
 
 
-def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+@delivers
+def take_along_dim(
+    input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """`gather` with negative positions and broadcasting; without `dim` in the flattened tensor."""
     index = as_positions("take_along_dim", "indices", indices, input)
     if dim is None:
-        input, index, dim = _flat(input), _flat(index), 0
+        input, index, dim = flat(input), flat(index), 0
     x, index, axis = _on_axis(input, index, dim, "take_along_dim")
     size, count = x.spec.shape[axis], index.spec.shape[axis]
     rest = shapes.broadcast_shapes(
@@ -207,27 +216,36 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     return ops.gather(views.expand(x, _with(rest, axis, size)), index, axis)
 
 
-def take(input: Tensor, index: Tensor) -> Tensor:
+@delivers
+def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements at positions of the flattened tensor, in the shape of `index`."""
-    return ops.index(_flat(input), (as_positions("take", "index", index, input),))
+    return ops.index(flat(input), (as_positions("take", "index", index, input),))
 
 
 # whole slices of one axis -------------------------------------------------------------------------
 
 
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+@delivers
+def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices of axis `dim` at the positions in `index`, a vector or a number."""
     x, at, axis = _slices(input, index, dim, "index_select")
     result = ops.index_select(x, at, axis)
-    return result if input.spec.shape else _shaped(result, ())
+    return result if input.spec.shape else shaped(result, ())
 
 
+@delivers
 def index_add(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    source: Tensor,
+    *,
+    alpha: float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with `alpha` times the slices of `source` added to those that `index` names."""
     x, at, axis = _slices(input, index, dim, "index_add")
-    return _shaped(ops.index_add(x, at, _times(source, alpha), axis), input.spec.shape)
+    return shaped(ops.index_add(x, at, _times(source, alpha), axis), input.spec.shape)
 
 
 def index_add_(
@@ -239,24 +257,30 @@ def index_add_(
     return input
 
 
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+@delivers
+def index_copy(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None
+) -> Tensor:
     """A copy with the slices that `index` names replaced by those of `source`."""
     x, at, axis = _slices(input, index, dim, "index_copy")
-    return _shaped(ops.index_copy(x, at, _with_axis(source), axis), input.spec.shape)
+    return shaped(ops.index_copy(x, at, with_axis(source), axis), input.spec.shape)
 
 
 def index_copy_(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """`index_copy`, in place."""
     x, at, axis = _slices(input, index, dim, "index_copy_")
-    ops.index_copy_(x, at, _with_axis(source), axis)
+    ops.index_copy_(x, at, with_axis(source), axis)
     return input
 
 
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+@delivers
+def index_fill(
+    input: Tensor, dim: int, index: Tensor, value: Any, *, out: Tensor | None = None
+) -> Tensor:
     """A copy with the slices that `index` names filled with a number."""
     x, at, axis = _slices(input, index, dim, "index_fill")
     filled = ops.index_fill(x, at, _as_value("index_fill", value, input), axis)
-    return _shaped(filled, input.spec.shape)
+    return shaped(filled, input.spec.shape)
 
 
 def index_fill_(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
@@ -267,7 +291,7 @@ def index_fill_(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 
 def _times(source: Tensor, alpha: Number) -> Any:
-    source = _with_axis(source)
+    source = with_axis(source)
     return source if alpha == 1 else source * alpha
 
 
@@ -284,16 +308,20 @@ def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     return ops.masked_fill_(input, mask, _as_value("masked_fill_", value, input))
 
 
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+@delivers
+def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where `mask` holds, after broadcasting the two, along one axis."""
     shape = shapes.broadcast_shapes("masked_select", input.spec.shape, mask.spec.shape)
-    expanded = [_with_axis(views.expand(each, shape)) for each in (input, mask)]
+    expanded = [with_axis(views.expand(each, shape)) for each in (input, mask)]
     return ops.masked_select(*expanded)
 
 
-def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
+@delivers
+def nonzero(
+    input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None
+) -> Tensor | tuple[Tensor, ...]:
     """The positions of the nonzero elements: one row each, or one tensor per axis."""
-    return ops.columns(_with_axis(input)) if as_tuple else ops.nonzero(input)
+    return ops.columns(with_axis(input)) if as_tuple else ops.nonzero(input)
 
 
 def argwhere(input: Tensor) -> Tensor:
@@ -301,54 +329,7 @@ def argwhere(input: Tensor) -> Tensor:
     return ops.nonzero(input)
 
 
-# order --------------------------------------------------------------------------------------------
-
-
-def sort(
-    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False
-) -> ValuesAndIndices:
-    """The elements along an axis in order, and where they stood. NaN counts as largest."""
-    axis = shapes.normalize_dim(dim, len(input.spec.shape), "sort")
-    return _pair(ops.sort(_with_axis(input), axis, descending, stable), input)
-
-
-def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
-    """Where the elements stood that `sort` puts in order."""
-    axis = shapes.normalize_dim(dim, len(input.spec.shape), "argsort")
-    return _shaped(ops.argsort(_with_axis(input), axis, descending, stable), input.spec.shape)
-
-
-def topk(
-    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> ValuesAndIndices:
-    """The `k` largest, or smallest, elements along an axis, that one first, and where they stood.
-
-    They come in order in any case; `sorted` is there for callers of PyTorch's function.
-    """
-    axis = shapes.normalize_dim(dim, len(input.spec.shape), "topk")
-    return _pair(ops.topk(_with_axis(input), int(k), axis, largest), input)
-
-
-def _pair(results: tuple[Any, Any], input: Tensor) -> ValuesAndIndices:
-    values, order = results
-    if input.spec.shape:
-        return ValuesAndIndices(values, order)
-    return ValuesAndIndices(_shaped(values, ()), _shaped(order, ()))
-
-
-# tensors without axes -----------------------------------------------------------------------------
-
-
-def _with_axis(x: Any) -> Any:
-    return x if x.spec.shape else views.view(x, (1,))
-
-
-def _shaped(x: Any, shape: tuple[int, ...]) -> Any:
-    return x if x.spec.shape == shape else views.reshape(x, shape)
-
-
-def _flat(x: Any) -> Any:
-    return views.reshape(x, (x.spec.numel,))
+# what the functions share ------------------------------------------------------------------------
 
 
 def _with(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
@@ -357,7 +338,7 @@ def _with(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
 
 def _on_axis(input: Any, index: Any, dim: int, operator: str) -> tuple[Any, Any, int]:
     axis = shapes.normalize_dim(dim, len(input.spec.shape), operator)
-    return _with_axis(input), _with_axis(index), axis
+    return with_axis(input), with_axis(index), axis
 
 
 def _slices(input: Any, index: Any, dim: int, operator: str) -> tuple[Any, Any, int]:

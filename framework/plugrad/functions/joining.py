@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from plugrad import shapes
 from plugrad.dtypes import int64
 from plugrad.errors import ArgumentError, ShapeError
+from plugrad.families import delivers
 from plugrad.ops import creation, joining, views
 from plugrad.ops.comparison import where
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from plugrad.tensor import Tensor
 
 
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+@delivers
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Several tensors one after the other along an axis that they have."""
     given = _tensors("cat", tensors)
     # PyTorch's oldest habit: an empty vector joins anything.
@@ -28,7 +30,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 concat = concatenate = cat
 
 
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+@delivers
+def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Several tensors of one shape along a new axis."""
     given = _tensors("stack", tensors)
     first = given[0].spec.shape
@@ -42,31 +45,71 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return joining.cat(tuple([views.view(views.reshape(t, first), shape) for t in given]), dim)
 
 
-def hstack(tensors: Sequence[Tensor]) -> Tensor:
+@delivers
+def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Side by side: along axis 1, vectors along their only one."""
     given = [t if t.ndim else t.reshape(1) for t in _tensors("hstack", tensors)]
     return cat(given, 0 if given[0].ndim == 1 else 1)
 
 
-def vstack(tensors: Sequence[Tensor]) -> Tensor:
+@delivers
+def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """One above the other, vectors as rows."""
     given = _tensors("vstack", tensors)
     return cat([t if t.ndim > 1 else t.reshape(1, t.numel()) for t in given], 0)
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+row_stack = vstack
+
+
+@delivers
+def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
+    """One behind the other: along axis 2, vectors as (1, n, 1), matrices with a last axis of 1."""
+    given: list[Any] = []
+    for each in _tensors("dstack", tensors):
+        shape = (1, each.numel(), 1) if each.ndim < 2 else (*each.spec.shape, 1)
+        given.append(each if each.ndim > 2 else each.reshape(shape))
+    return cat(given, 2)
+
+
+@delivers
+def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
+    """Side by side: vectors as columns, others along axis 1."""
+    given = _tensors("column_stack", tensors)
+    return cat([t if t.ndim > 1 else t.reshape(t.numel(), 1) for t in given], 1)
+
+
+def block_diag(*tensors: Tensor) -> Tensor:
+    """Matrices one below and right of the other, 0 elsewhere; a vector is one row."""
+    blocks: list[Any] = []
+    for each in _tensors("block_diag", tensors):
+        if each.ndim > 2:
+            raise ShapeError("block_diag", "tensors", expected="at most two axes", got=each.shape)
+        blocks.append(each if each.ndim == 2 else each.reshape(1, each.numel()))
+    width = sum([each.spec.shape[1] for each in blocks])
+    rows: list[Any] = []
+    before = 0
+    for each in blocks:
+        own = each.spec.shape[1]
+        rows.append(joining.pad(each, ((0, 0), (before, width - before - own)), 0))
+        before += own
+    return joining.cat(tuple(rows), 0)
+
+
+def flip(input: Tensor, dims: Any, *more: int) -> Tensor:
     """The elements along these axes in reverse order; a copy."""
-    chosen = dims[0] if len(dims) == 1 and isinstance(dims[0], Sequence) else dims
+    chosen = dims if not more and isinstance(dims, Sequence) else (dims, *more)
     return joining.flip(input, shapes.normalize_dims(chosen, len(input.shape), "flip"))
 
 
-def repeat(input: Tensor, *sizes: Any) -> Tensor:
+def repeat(input: Tensor, repeats: Any, *more: int) -> Tensor:
     """The whole tensor repeated along each axis; more numbers than axes put new axes in front."""
-    counts = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], Sequence) else sizes
+    alone = not more and isinstance(repeats, Sequence)
+    counts: tuple[Any, ...] = tuple(repeats) if alone else (repeats, *more)
     counts = shapes.as_ints(counts, "repeat")
     own = input.spec.shape
     if len(counts) < len(own):
-        raise ShapeError("repeat", "sizes", expected=f"at least {len(own)} numbers", got=counts)
+        raise ShapeError("repeat", "repeats", expected=f"at least {len(own)} numbers", got=counts)
     own = (1,) * (len(counts) - len(own)) + own
     spread = [size for pair in zip(counts, own, strict=True) for size in pair]
     split = [size for each in own for size in (1, each)]
@@ -99,12 +142,14 @@ def roll(
     return input
 
 
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+@delivers
+def tril(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """What lies on or below a diagonal; the rest 0."""
     return _triangle(input, diagonal, "tril")
 
 
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+@delivers
+def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """What lies on or above a diagonal; the rest 0."""
     return _triangle(input, diagonal, "triu")
 
@@ -116,7 +161,7 @@ def _triangle(input: Tensor, diagonal: int, name: str) -> Tensor:
     row = views.view(creation.arange(0, 1, rows, int64, input.device), (rows, 1))
     column = creation.arange(0, 1, columns, int64, input.device)
     distance = column - row
-    return where(distance <= diagonal if name == "tril" else distance >= diagonal, input, 0)
+    return where(distance <= diagonal if name == "tril" else distance >= diagonal, input, False)
 
 
 def _tensors(operator: str, tensors: Sequence[Tensor]) -> list[Tensor]:

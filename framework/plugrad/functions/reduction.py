@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plugrad import shapes
-from plugrad.dtypes import DType
-from plugrad.families import as_operand
+from plugrad.errors import ShapeError
+from plugrad.families import delivers
+from plugrad.functions import views
+from plugrad.functions.norms import norm as norm
 from plugrad.ops import elementwise, indexing, reduction
 
 if TYPE_CHECKING:
@@ -24,25 +26,33 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+@delivers
+def argmax(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Where the largest element is: along an axis, or in the flattened tensor."""
     return reduction.argmax(input, _one_dim(input, dim, "argmax"), keepdim)
 
 
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+@delivers
+def argmin(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Where the smallest element is: along an axis, or in the flattened tensor."""
     return reduction.argmin(input, _one_dim(input, dim, "argmin"), keepdim)
 
 
+@delivers
 def max(
-    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False
+    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, out: Any = None
 ) -> Tensor | ValuesAndIndices:
     """The largest element; with an axis (values, indices) along it; with a tensor `maximum`."""
     return _extreme(input, dim, keepdim, "max")
 
 
+@delivers
 def min(
-    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False
+    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, out: Any = None
 ) -> Tensor | ValuesAndIndices:
     """The smallest element; with an axis (values, indices) along it; with a tensor `minimum`."""
     return _extreme(input, dim, keepdim, "min")
@@ -66,6 +76,7 @@ def _extreme(
     return ValuesAndIndices(values, indices)
 
 
+@delivers
 def var(
     input: Tensor,
     dim: Dim | bool = None,
@@ -73,11 +84,13 @@ def var(
     keepdim: bool = False,
     *,
     correction: float | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Mean squared distance from the mean, over the count less `correction` (1 by default)."""
     return reduction.var(*_spread(input, dim, unbiased, correction, "var"), keepdim)
 
 
+@delivers
 def std(
     input: Tensor,
     dim: Dim | bool = None,
@@ -85,6 +98,7 @@ def std(
     keepdim: bool = False,
     *,
     correction: float | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Square root of `var`."""
     return reduction.std(*_spread(input, dim, unbiased, correction, "std"), keepdim)
@@ -104,27 +118,16 @@ def _spread(
     )
 
 
-def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
-    """Running sum along an axis."""
-    if dtype is not None:
-        input = as_operand(input, dtype, None)
-    return reduction.cumsum(input, shapes.normalize_dim(dim, len(input.shape), "cumsum"))
-
-
-def norm(input: Tensor, p: float | str = "fro", dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """The vector p-norm along the axes; "fro" is the 2-norm."""
-    size = elementwise.abs(input)
-    if p in ("fro", 2):
-        return elementwise.sqrt(reduction.sum(size * size, dim, keepdim))
-    if p == float("inf"):
-        return reduction.amax(size, dim, keepdim)
-    if p == float("-inf"):
-        return reduction.amin(size, dim, keepdim)
-    if p == 0:
-        return reduction.sum((input != 0).to(size.dtype), dim, keepdim)
-    if p == 1:
-        return reduction.sum(size, dim, keepdim)
-    return reduction.sum(size**p, dim, keepdim) ** (1 / float(p))
+def sum_to_size(input: Tensor, *size: Any) -> Tensor:
+    """The sum along axes that broadcasting `size` to the tensor's shape has added or repeated."""
+    shape, own = views.sizes_of("sum_to_size", size), input.spec.shape
+    lead = len(own) - len(shape)
+    if lead < 0 or shapes.broadcast_shapes("sum_to_size", shape, own) != own:
+        raise ShapeError(
+            "sum_to_size", "size", expected=f"a shape that broadcasts to {own}", got=shape
+        )
+    repeated = [lead + axis for axis, size_ in enumerate(shape) if size_ != own[lead + axis]]
+    return views.reshape(reduction.sum(input, (*range(lead), *repeated)), shape)
 
 
 def _one_dim(input: Tensor, dim: int | None, name: str) -> int | None:

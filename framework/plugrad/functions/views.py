@@ -29,11 +29,11 @@ def sizes_of(operator: str, sizes: tuple[Any, ...]) -> tuple[int, ...]:
     return shapes.as_ints(sizes, operator)
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
+def view(input: Tensor, size: Any = (), *more: int) -> Tensor:
     """The same elements under another shape, one size of which may be -1; refuses what needs a
     copy.
     """
-    return views.view(input, sizes_of("view", shape))
+    return views.view(input, sizes_of("view", (size, *more)))
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:
@@ -41,14 +41,14 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
     return views.view(input, other.shape)
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, shape: Any = (), *more: int) -> Tensor:
     """The same elements under another shape: a view where the strides allow it, else a copy."""
-    return views.reshape(input, sizes_of("reshape", shape))
+    return views.reshape(input, sizes_of("reshape", (shape, *more)))
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, dims: Any = (), *more: int) -> Tensor:
     """The axes in the given order."""
-    return views.permute(input, sizes_of("permute", dims))
+    return views.permute(input, sizes_of("permute", (dims, *more)))
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -103,9 +103,9 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return views.view(input, shapes.unsqueeze_shape(input.shape, dim, "unsqueeze"))
 
 
-def expand(input: Tensor, *sizes: Any) -> Tensor:
+def expand(input: Tensor, size: Any = (), *more: int) -> Tensor:
     """Axes of size 1 repeated without a copy; -1 keeps a size."""
-    return views.expand(input, sizes_of("expand", sizes))
+    return views.expand(input, sizes_of("expand", (size, *more)))
 
 
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
@@ -113,9 +113,9 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return views.expand(input, other.shape)
 
 
-def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
+def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     """`expand` to a shape."""
-    return views.expand(input, shapes.as_ints(shape, "broadcast_to"))
+    return views.expand(input, shapes.as_ints(size, "broadcast_to"))
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -217,6 +217,11 @@ def split(
     return tuple(pieces)
 
 
+def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of an axis, of the sizes listed."""
+    return split(input, list(split_sizes), dim)
+
+
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of equal size, the last possibly smaller."""
     if chunks < 1:
@@ -247,6 +252,33 @@ def tensor_split(
             for start, stop in pairwise(edges)
         ]
     )
+
+
+def hsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
+    """Pieces side by side: of axis 1, of a vector's only axis."""
+    return _evenly(input, indices_or_sections, 0 if len(input.shape) == 1 else 1, "hsplit", 1)
+
+
+def vsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
+    """Pieces one above the other: of axis 0 of at least two."""
+    return _evenly(input, indices_or_sections, 0, "vsplit", 2)
+
+
+def dsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
+    """Pieces one behind the other: of axis 2."""
+    return _evenly(input, indices_or_sections, 2, "dsplit", 3)
+
+
+def _evenly(
+    input: Tensor, cuts: int | Sequence[int], dim: int, operator: str, least: int
+) -> tuple[Tensor, ...]:
+    if len(input.shape) < least:
+        raise ShapeError(operator, "input", expected=f"at least {least} axes", got=input.shape)
+    if isinstance(cuts, int) and (cuts < 1 or input.shape[dim] % cuts):
+        raise ArgumentError(
+            operator, "sections", expected=f"a divisor of {input.shape[dim]}", got=cuts
+        )
+    return tensor_split(input, cuts, dim)
 
 
 def _bounds(start: int, stop: int, size: int) -> tuple[int, int]:

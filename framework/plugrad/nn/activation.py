@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 from plugrad.creation import DeviceLike, full
 from plugrad.dtypes import DType, get_default_dtype
+from plugrad.errors import ArgumentError
 from plugrad.nn import functional as F
 from plugrad.nn.module import Module
 from plugrad.nn.parameter import Parameter
@@ -107,6 +110,25 @@ class LeakyReLU(Module):
         return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
 
 
+class RReLU(Module):
+    """LeakyReLU with a slope drawn for each element in training, else the mean of its bounds."""
+
+    def __init__(
+        self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
+    ) -> None:
+        super().__init__()
+        self.lower = lower
+        self.upper = upper
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+    def extra_repr(self) -> str:
+        inplace = ", inplace=True" if self.inplace else ""
+        return f"lower={self.lower}, upper={self.upper}{inplace}"
+
+
 class PReLU(Module):
     """LeakyReLU with a learnt slope, one for all or one per channel."""
 
@@ -132,8 +154,28 @@ class PReLU(Module):
 class Hardtanh(Module):
     """The input kept between two bounds."""
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:
         super().__init__()
+        for name, older in (("min_val", min_value), ("max_val", max_value)):
+            if older is not None:
+                warnings.warn(
+                    f"keyword argument `{name}ue` is deprecated and rename to `{name}`",
+                    FutureWarning,
+                    stacklevel=2,
+                )
+        min_val = min_val if min_value is None else min_value
+        max_val = max_val if max_value is None else max_value
+        if max_val <= min_val:
+            raise ArgumentError(
+                "Hardtanh", "max_val", expected=f"more than min_val, {min_val}", got=max_val
+            )
         self.min_val = min_val
         self.max_val = max_val
         self.inplace = inplace
@@ -290,3 +332,14 @@ class LogSoftmax(_AlongAxis):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)
+
+
+class Softmax2d(Module):
+    """Softmax over the channels of (N, C, H, W), or (C, H, W), at each place."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (3, 4):
+            raise ArgumentError(
+                "Softmax2d", "input", expected="(N, C, H, W) or (C, H, W)", got=tuple(input.shape)
+            )
+        return F.softmax(input, -3)

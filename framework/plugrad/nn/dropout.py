@@ -51,3 +51,15 @@ class Dropout3d(_Dropout):
     """Whole channels of (N, C, D, H, W) at a time."""
 
     drop = staticmethod(F.dropout3d)
+
+
+class AlphaDropout(_Dropout):
+    """Each element, with probability p, the limit of SELU; then mean 0 and variance 1 restored."""
+
+    drop = staticmethod(F.alpha_dropout)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """AlphaDropout of whole channels of (N, C, ...) at a time."""
+
+    drop = staticmethod(F.feature_alpha_dropout)

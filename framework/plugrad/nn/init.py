@@ -9,13 +9,20 @@ AISTATS 2010; K. He et al., Delving deep into rectifiers, arXiv 1502.01852.
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Callable
+from functools import wraps
 
 from plugrad import random
+from plugrad.creation import empty
+from plugrad.dtypes import int64
 from plugrad.errors import ArgumentError, ShapeError
+from plugrad.functions.indexing import index_fill_
 from plugrad.ops.comparison import where
 from plugrad.ops.creation import copy_, fill_
+from plugrad.ops.decomposition import qr
 from plugrad.ops.elementwise import abs as _abs
-from plugrad.ops.elementwise import clamp, log, sqrt
+from plugrad.ops.elementwise import clamp, log, sign, sqrt
 from plugrad.random import Generator
 from plugrad.shapes import numel
 from plugrad.tape import no_grad
@@ -107,6 +114,68 @@ def eye_(tensor: Tensor) -> Tensor:
     return tensor
 
 
+@no_grad()
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """A convolution's weight (O, I, *kernel) that passes on as many channels as it can, in each of
+    the groups that O is divided into.
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ShapeError("dirac_", "tensor", expected="3, 4 or 5 axes", got=tuple(tensor.shape))
+    if tensor.shape[0] % groups:
+        raise ArgumentError(
+            "dirac_", "groups", expected=f"a divisor of {tensor.shape[0]} channels", got=groups
+        )
+    fill_(tensor, 0)
+    middle = tensor
+    for size in tensor.shape[2:]:
+        middle = middle.select(2, size // 2)
+    out = tensor.shape[0] // groups
+    for group in range(groups):
+        fill_(middle[group * out : (group + 1) * out].diagonal(), 1)
+    return tensor
+
+
+@no_grad()
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
+    """`gain` times a random matrix (O, the rest) with orthonormal rows, or columns if there are
+    fewer of these.
+
+    A. M. Saxe, J. L. McClelland, S. Ganguli, Exact solutions to the nonlinear dynamics of learning
+    in deep linear neural networks, arXiv 1312.6120.
+    """
+    if tensor.ndim < 2:
+        raise ShapeError(
+            "orthogonal_", "tensor", expected="at least two axes", got=tuple(tensor.shape)
+        )
+    if not tensor.numel():
+        return tensor
+    rows, columns = tensor.shape[0], numel(tensor.shape[1:])
+    tall = (max(rows, columns), min(rows, columns))
+    drawn = empty(tall, dtype=tensor.dtype, device=tensor.device)
+    q, r = qr(random.normal_(drawn, generator=generator), False)
+    # With these signs all orthogonal matrices are equally probable.
+    q = q * sign(r.diagonal())
+    return copy_(tensor, (q if rows >= columns else q.t()).reshape(*tensor.shape) * gain)
+
+
+@no_grad()
+def sparse_(
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
+    """A matrix of normal numbers with a share `sparsity` of each column set to 0 (J. Martens, Deep
+    learning via Hessian-free optimization, ICML 2010).
+    """
+    if tensor.ndim != 2:
+        raise ShapeError("sparse_", "tensor", expected="two axes", got=tuple(tensor.shape))
+    rows, columns = tensor.shape
+    zeros = math.ceil(sparsity * rows)
+    normal_(tensor, 0.0, std, generator)
+    for column in range(columns):
+        order = random.randperm(rows, generator=generator, dtype=int64, device=tensor.device)
+        index_fill_(tensor.select(1, column), 0, order[:zeros], 0)
+    return tensor
+
+
 def xavier_uniform_(
     tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
@@ -146,6 +215,32 @@ def kaiming_normal_(
         return tensor
     std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
     return normal_(tensor, 0.0, std, generator)
+
+
+def _former(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function under the name that it had before names of functions in place got their `_`."""
+    name = function.__name__
+
+    @wraps(function)
+    def former(*arguments: object, **options: object) -> Tensor:
+        warnings.warn(f"nn.init.{name[:-1]} is now nn.init.{name}", FutureWarning, stacklevel=2)
+        return function(*arguments, **options)
+
+    former.__name__ = former.__qualname__ = name[:-1]
+    return former
+
+
+uniform = _former(uniform_)
+normal = _former(normal_)
+constant = _former(constant_)
+eye = _former(eye_)
+dirac = _former(dirac_)
+xavier_uniform = _former(xavier_uniform_)
+xavier_normal = _former(xavier_normal_)
+kaiming_uniform = _former(kaiming_uniform_)
+kaiming_normal = _former(kaiming_normal_)
+orthogonal = _former(orthogonal_)
+sparse = _former(sparse_)
 
 
 def fans(tensor: Tensor) -> tuple[int, int]:

@@ -7,13 +7,14 @@ assignment. A traversal visits a shared object once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Self
 
-from plugrad.creation import DeviceLike
+from plugrad.creation import DeviceLike, empty_like
 from plugrad.dtypes import DType
-from plugrad.errors import ArgumentError, CheckpointError, DtypeError, KindError
+from plugrad.errors import ArgumentError, DtypeError, KindError
 from plugrad.nn.parameter import Buffer, Parameter
+from plugrad.nn.state import Stateful
 from plugrad.tape import no_grad
 from plugrad.tensor import RemovableHandle, Tensor
 from plugrad.value import Value
@@ -22,14 +23,7 @@ from plugrad.value import Value
 _KINDS: dict[str, type[Any]] = {}
 
 
-class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict` did not find in the state, and what it found without use for it."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
-class Module:
+class Module(Stateful):
     """The base of layers and models. A subclass calls `super().__init__()`, assigns its parts and
     defines `forward`.
     """
@@ -45,6 +39,7 @@ class Module:
         fields["_non_persistent"] = set()
         fields["_forward_hooks"] = {}
         fields["_forward_pre_hooks"] = {}
+        fields["_state_hooks"] = {}
 
     # calling ----------------------------------------------------------------------------------
 
@@ -76,25 +71,24 @@ class Module:
         return out
 
     def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, with_kwargs: bool = False
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Call `hook(module, arguments)` before `forward`; what it returns replaces the arguments.
+        """Call `hook(module, arguments)` before `forward`, before the other hooks if `prepend`;
+        what it returns replaces the arguments.
 
         With `with_kwargs` it is `hook(module, arguments, options)`, and may return both.
         """
-        entry: Any = (hook, with_kwargs)
-        return RemovableHandle(self._forward_pre_hooks, entry)
+        return _registered(self._forward_pre_hooks, (hook, with_kwargs), prepend)
 
     def register_forward_hook(
-        self, hook: Callable[..., Any], *, with_kwargs: bool = False
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Call `hook(module, arguments, output)` after `forward`; what it returns replaces the
-        output.
+        """Call `hook(module, arguments, output)` after `forward`, before the other hooks if
+        `prepend`; what it returns replaces the output.
 
         With `with_kwargs` it is `hook(module, arguments, options, output)`.
         """
-        entry: Any = (hook, with_kwargs)
-        return RemovableHandle(self._forward_hooks, entry)
+        return _registered(self._forward_hooks, (hook, with_kwargs), prepend)
 
     # registration -----------------------------------------------------------------------------
 
@@ -264,6 +258,17 @@ class Module:
             module = found
         return module
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a dotted path; if `strict`, only in the place of another."""
+        if not isinstance(module, Module):
+            raise self._wrong_kind("module", "_modules", module)
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if not name or (strict and parent._modules.get(name) is None):
+            raise AttributeError(f"{type(parent).__name__} has no sub-module {name!r}")
+        parent._check_name(name, parent._modules)
+        parent._modules[name] = module
+
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted path."""
         return self._get("_parameters", target, "parameter")
@@ -334,6 +339,10 @@ class Module:
 
         return self._convert(convert)
 
+    def to_empty(self, *, device: DeviceLike, recurse: bool = True) -> Self:
+        """To a device without copying: all elements are undefined there."""
+        return self._convert(lambda tensor: empty_like(tensor, device=device), recurse)
+
     def cpu(self) -> Self:
         """To the default CPU backend."""
         return self.to(device="cpu")
@@ -365,91 +374,18 @@ class Module:
     def _convert_floating(self, convert: Callable[[Tensor], Tensor]) -> Self:
         return self._convert(lambda t: convert(t) if t.is_floating_point() else t)
 
-    def _convert(self, convert: Callable[[Tensor], Tensor]) -> Self:
+    def _convert(self, convert: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Replace what parameters and buffers hold; a shared parameter stays shared."""
         with no_grad():
-            for parameter in self.parameters():
+            for parameter in self.parameters(recurse):
                 parameter.data = convert(parameter.data)
                 if parameter.grad is not None:
                     parameter.grad = convert(parameter.grad)
-            for module in self.modules():
+            for module in self.modules() if recurse else (self,):
                 for name, buffer in module._buffers.items():
                     if buffer is not None:
                         module._buffers[name] = convert(buffer)
         return self
-
-    # state ------------------------------------------------------------------------------------
-
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
-        """Parameters and persistent buffers by dotted name, sharing memory; outside the graph if
-        not `keep_vars`.
-        """
-        state: dict[str, Any] = {}
-        for name, value in self._entries():
-            state[prefix + name] = value if keep_vars else value.detach()
-        return state
-
-    def _entries(self) -> Iterator[tuple[str, Tensor]]:
-        for path, module in self.named_modules(remove_duplicate=False):
-            for name, parameter in module._parameters.items():
-                if parameter is not None:
-                    yield _join(path, name), parameter
-            for name, buffer in module._buffers.items():
-                if buffer is not None and name not in module._non_persistent:
-                    yield _join(path, name), buffer
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
-        """Copy a state into parameters and buffers, or with `assign` take its tensors themselves.
-
-        All names that are missing or unexpected (if `strict`) and all shapes that differ are listed
-        in one `CheckpointError`, before anything is written.
-        """
-        own = dict(self._entries())
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        problems: list[str] = []
-        if strict and missing:
-            problems.append(f"missing keys: {', '.join(missing)}")
-        if strict and unexpected:
-            problems.append(f"unexpected keys: {', '.join(unexpected)}")
-        for name, value in own.items():
-            if name not in state_dict:
-                continue
-            given = state_dict[name]
-            if not isinstance(given, Value):
-                problems.append(f"{name}: expected a tensor, got {type(given).__name__}")
-            elif given.spec.shape != value.spec.shape:
-                problems.append(
-                    f"{name}: expected shape {value.spec.shape}, got {given.spec.shape}"
-                )
-        if problems:
-            raise CheckpointError(
-                "state_dict",
-                f"it does not fit {type(self).__name__}: " + "; ".join(problems),
-                hint="strict=False accepts missing and unexpected keys"
-                if strict and (missing or unexpected)
-                else "",
-            )
-        with no_grad():
-            for name, value in own.items():
-                if name in state_dict:
-                    self._load(name, value, state_dict[name], assign)
-        return IncompatibleKeys(missing, unexpected)
-
-    def _load(self, name: str, value: Any, given: Any, assign: bool) -> None:
-        if not assign:
-            value.copy_(given)
-            return
-        path, _, last = name.rpartition(".")
-        module = self.get_submodule(path)
-        if isinstance(value, Parameter):
-            if not isinstance(given, Parameter):
-                given = Parameter(given, value.requires_grad)
-            module._parameters[last] = given
-        else:
-            module._buffers[last] = given
 
     # printing ---------------------------------------------------------------------------------
 
@@ -478,6 +414,16 @@ def _kind_of(value: Any) -> str | None:
         if isinstance(value, its):
             return kind
     return None
+
+
+def _registered(hooks: dict[Any, Any], entry: Any, prepend: bool) -> RemovableHandle:
+    others = dict(hooks)
+    handle = RemovableHandle(hooks, entry)
+    if prepend:
+        for key, other in others.items():
+            del hooks[key]
+            hooks[key] = other
+    return handle
 
 
 def _mark(names: set[str], name: str, wanted: bool) -> None:

@@ -7,7 +7,18 @@ import math
 from plugrad.errors import DtypeError
 from plugrad.families import composite, elementwise
 from plugrad.ops.comparison import where
-from plugrad.ops.elementwise import ORDERED, erf, exp, log, maximum, sigmoid, tanh
+from plugrad.ops.elementwise import (
+    ORDERED,
+    abs,
+    erf,
+    exp,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    sigmoid,
+    tanh,
+)
 from plugrad.ops.reduction import amax
 from plugrad.ops.reduction import sum as sum_over
 
@@ -24,12 +35,31 @@ relu.vjp(x=lambda g, out: relu_backward(g, out))
 
 @elementwise(takes="float", body=True)
 def relu_backward(g, y, /):
-    """The cotangent of relu's operand, from that of its result `y`."""
-    return where(y > 0, g, 0)
+    """The cotangent of relu's operand, from that of its result `y`; where that is NaN, `g`."""
+    return where(y <= 0, 0, g)
 
 
 # `out` would name this operator's own result.
 relu_backward.vjp(g=lambda g, y: relu_backward(g, y))
+
+
+@elementwise(takes=ORDERED, body=True)
+def hardtanh(x, low, high, /):
+    """`x` kept between two numbers `low` and `high`."""
+    return minimum(maximum(x, low), high)
+
+
+# Unlike clamp's, it is 0 at the bounds themselves, as in PyTorch.
+hardtanh.vjp(x=lambda g, x, low, high: where((x > low) & (x < high), g, 0))
+
+
+@elementwise(takes="float", body=True)
+def log_sigmoid(x, /):
+    """The logarithm of the sigmoid, without forming it."""
+    return minimum(x, 0) - log1p(exp(-abs(x)))
+
+
+log_sigmoid.vjp(x=lambda g, x: g * sigmoid(-x))
 
 
 @elementwise(takes="float", body=True)

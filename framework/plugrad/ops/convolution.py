@@ -1,4 +1,5 @@
-"""Convolution and its two gradients: one bilinear map, seen from each of its three tensors.
+"""Convolution and its two gradients: one bilinear map, seen from each of its three tensors. And the
+windows that it sees, as columns.
 
 The input `x` is (N, C, *spatial) with one to three spatial axes, the weight (O, C / groups,
 *kernel), the output or its cotangent `y` (N, O, *out); parameters are one number per spatial axis.
@@ -172,9 +173,7 @@ def convolution_input_gradient(y, weight, /, input_size, stride, padding, dilati
         return _channels_second(seen)
 
     padded = add_windows(piece, y, (batch, channels, *sizes), out, kernel, stride, dilation)
-    for axis, (size, margin) in enumerate(zip(input_size, padding)):
-        padded = slice_dim(padded, axis + 2, margin, margin + size, 1)
-    return padded
+    return _inner(padded, input_size, padding)
 
 
 convolution_input_gradient.vjp(
@@ -219,11 +218,105 @@ convolution_weight_gradient.vjp(
 convolution_weight_gradient.linear("y", "x")
 
 
+# windows as columns -------------------------------------------------------------------------------
+
+
+def _im2col_spec(x, kernel, stride, padding, dilation):
+    _check_image("im2col", x, kernel)
+    out = window_counts(x.shape[2:], kernel, stride, padding, dilation, "im2col")
+    shape = (x.shape[0], x.shape[1] * numel(kernel), numel(out))
+    return spec_of(shape, x.dtype, x.device)
+
+
+@composite(_im2col_spec)
+def im2col(x, /, kernel, stride, padding, dilation):
+    """All windows of `x`, each a column: (N, C * kernel, out)."""
+    margins = ((0, 0), (0, 0), *[(margin, margin) for margin in padding])
+    seen = windows(pad(x, margins, 0) if any(padding) else x, kernel, stride, dilation)
+    spatial = len(kernel)
+    order = (0, 1, *range(2 + spatial, 2 + 2 * spatial), *range(2, 2 + spatial))
+    return reshape(permute(seen, order), _im2col_spec(x, kernel, stride, padding, dilation).shape)
+
+
+im2col.vjp(
+    x=lambda g, x_spec, kernel, stride, padding, dilation: col2im(
+        g, x_spec.shape[2:], kernel, stride, padding, dilation
+    )
+)
+im2col.linear("x")
+
+
+def _col2im_spec(y, output_size, kernel, stride, padding, dilation):
+    name = "col2im"
+    out = window_counts(output_size, kernel, stride, padding, dilation, name)
+    count = numel(kernel)
+    if len(y.shape) != 3 or y.shape[1] % count or y.shape[2] != numel(out):
+        raise ShapeError(
+            name,
+            "input",
+            expected=f"(N, C * {count}, {numel(out)}), the windows' elements and their number",
+            got=y.shape,
+        )
+    shape = (y.shape[0], y.shape[1] // count, *output_size)
+    _check_image(name, spec_of(shape, y.dtype, y.device), kernel)
+    return spec_of(shape, y.dtype, y.device)
+
+
+@composite(_col2im_spec)
+def col2im(y, /, output_size, kernel, stride, padding, dilation):
+    """Columns (N, C * kernel, out) put back where `im2col` saw them, added up where they overlap:
+    (N, C, *output_size).
+    """
+    out = window_counts(output_size, kernel, stride, padding, dilation, "col2im")
+    batch, channels = y.shape[0], y.shape[1] // numel(kernel)
+    columns = reshape(y, (batch, channels, *kernel, *out))
+    sizes = [size + 2 * margin for size, margin in zip(output_size, padding)]
+
+    def piece(tap):
+        seen = columns
+        for position in tap:
+            seen = select(seen, 2, position)
+        return seen
+
+    padded = add_windows(piece, y, (batch, channels, *sizes), out, kernel, stride, dilation)
+    return _inner(padded, output_size, padding)
+
+
+col2im.vjp(
+    y=lambda g, kernel, stride, padding, dilation: im2col(g, kernel, stride, padding, dilation)
+)
+col2im.linear("y")
+
+
+def _check_image(operator, x, kernel):
+    if not 3 <= len(x.shape) <= 5 or len(kernel) != len(x.shape) - 2:
+        raise ShapeError(
+            operator,
+            "input",
+            expected=f"(N, C, *spatial) with {len(kernel)} spatial axes",
+            got=x.shape,
+        )
+    if x.dtype.kind not in ("float", "complex"):
+        raise DtypeError(
+            operator, "input", expected="a float or complex dtype", got=x.dtype, hint="cast it"
+        )
+
+
+# what they share ----------------------------------------------------------------------------------
+
+
 def add_windows(piece, like, shape, out, kernel, stride, dilation):
     """Zeros (N, C, *spatial), with `piece(tap)` (N, C, *out) added where each tap looks."""
     padded = full(tuple(shape), 0, like.dtype, like.device)
     for tap in product(*map(range, kernel)):
         add_(see_tap(padded, tap, out, stride, dilation), piece(tap))
+    return padded
+
+
+def _inner(padded, sizes, padding):
+    """What lies between the margins."""
+    for axis, (size, margin) in enumerate(zip(sizes, padding)):
+        padded = slice_dim(padded, axis + 2, margin, margin + size, 1)
     return padded
 
 

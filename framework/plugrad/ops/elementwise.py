@@ -326,6 +326,14 @@ def atan2(x, y, /):
 atan2.vjp(x=lambda g, x, y: g * y / (x * x + y * y), y=lambda g, x, y: -g * x / (x * x + y * y))
 
 
+@elementwise(takes="float")
+def hypot(x, y, /):
+    """The length of the hypotenuse over legs of these lengths, without overflow in between."""
+
+
+hypot.vjp(x=lambda g, x, out: g * _share(x, out), y=lambda g, y, out: g * _share(y, out))
+
+
 @elementwise(result="float")
 def sinh(x, /):
     """Hyperbolic sine."""
@@ -348,6 +356,30 @@ def tanh(x, /):
 
 
 tanh.vjp(x=lambda g, out: tanh_backward(g, out))
+
+
+@elementwise(result="float")
+def asinh(x, /):
+    """Inverse hyperbolic sine."""
+
+
+asinh.vjp(x=lambda g, x: g * rsqrt(x * x + 1))
+
+
+@elementwise(result="float")
+def acosh(x, /):
+    """Inverse hyperbolic cosine; NaN below 1."""
+
+
+acosh.vjp(x=lambda g, x: g * rsqrt(x - 1) * rsqrt(x + 1))
+
+
+@elementwise(result="float")
+def atanh(x, /):
+    """Inverse hyperbolic tangent: infinite at -1 and 1, NaN outside."""
+
+
+atanh.vjp(x=lambda g, x: g / (1 - x * x))
 
 
 @elementwise(body=True)
@@ -466,6 +498,11 @@ trunc_ = in_place(trunc)
 square_ = in_place(square)
 rsqrt_ = in_place(rsqrt)
 reciprocal_ = in_place(reciprocal)
+
+
+def _share(x, out):
+    # At (0, 0) the subgradient 0 is chosen.
+    return x / where(out == 0, 1, out)
 
 
 def _not_negative(y):

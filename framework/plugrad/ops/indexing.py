@@ -1,4 +1,4 @@
-"""Elements chosen by tensors of positions, read and written; and sorting, which gives positions.
+"""Elements chosen by tensors of positions, read and written.
 
 Positions are int64. `index`, `index_put` and `index_fill` count negative ones from the end, the
 others refuse them. What reads and what adds at the same positions are each other's adjoint.
@@ -12,7 +12,7 @@ from plugrad.errors import DtypeError, RangeError, ShapeError
 from plugrad.families import composite, in_place, primitive
 from plugrad.ops.comparison import where
 from plugrad.ops.creation import full
-from plugrad.ops.views import expand, reshape, select, slice_dim, view
+from plugrad.ops.views import expand, reshape, select, view
 from plugrad.spec import spec_of
 
 # one index per axis -------------------------------------------------------------------------------
@@ -121,7 +121,9 @@ gather.vjp(x=lambda g, x_spec, index, dim: scatter_add(_zeros(x_spec, g), index,
 gather.linear("x")
 
 
-def _scatter_spec(operator):
+def scatter_spec(operator):
+    """The rule of what writes or collects elements at positions along an axis."""
+
     def rule(x, index, source, dim):
         _check_gather(operator, x, index, dim)
         _check_same_dtype(operator, "source", x, source)
@@ -134,7 +136,7 @@ def _scatter_spec(operator):
     return rule
 
 
-@primitive(_scatter_spec("scatter"))
+@primitive(scatter_spec("scatter"))
 def scatter(x, index, source, /, dim):
     """A copy of `x` with `source` written, along axis `dim`, at the positions in `index`.
 
@@ -149,7 +151,7 @@ scatter.vjp(
 scatter.linear("x source")
 
 
-@primitive(_scatter_spec("scatter_add"))
+@primitive(scatter_spec("scatter_add"))
 def scatter_add(x, index, source, /, dim):
     """A copy of `x` with `source` added, along axis `dim`, at the positions in `index`."""
 
@@ -158,7 +160,7 @@ scatter_add.vjp(x=lambda g: g, source=lambda g, index, dim: gather(g, index, dim
 scatter_add.linear("x source")
 
 
-@primitive(_scatter_spec("scatter_mul"))
+@primitive(scatter_spec("scatter_mul"))
 def scatter_mul(x, index, source, /, dim):
     """A copy of `x` multiplied, along axis `dim`, by `source` at the positions in `index`."""
 
@@ -363,60 +365,6 @@ masked_fill.vjp(
     x=lambda g, mask: masked_fill(g, mask, _zero(g)), value=lambda g, mask: where(mask, g, 0)
 )
 masked_fill.linear("x value")
-
-
-# order --------------------------------------------------------------------------------------------
-
-
-def _check_ordered(operator, x):
-    if x.dtype.is_complex:
-        raise DtypeError(operator, "input", expected="a bool, int or float dtype", got=x.dtype)
-
-
-def _sort_spec(x):
-    _check_ordered("sort", x)
-    return x, spec_of(x.shape, dtypes.int64, x.device)
-
-
-@primitive(_sort_spec)
-def sort(x, /, dim, descending, stable):
-    """The elements along axis `dim` in order, and their former positions. NaN counts as largest.
-
-    `stable` keeps equal elements in the order that they had.
-    """
-
-
-def _topk_spec(x, k, dim):
-    _check_ordered("topk", x)
-    if not 0 <= k <= x.shape[dim]:
-        raise RangeError(
-            "topk", "k", expected=f"0 to {x.shape[dim]}, the size of axis {dim}", got=k
-        )
-    shape = _with_size(x.shape, dim, k)
-    return spec_of(shape, x.dtype, x.device), spec_of(shape, dtypes.int64, x.device)
-
-
-@composite(_topk_spec)
-def topk(x, /, k, dim, largest):
-    """The `k` largest, or smallest, elements along axis `dim`, that one first, and their positions.
-
-    NaN counts as largest. Which of equal elements are taken is not said.
-    """
-    values, positions = sort(x, dim, largest, True)
-    return slice_dim(values, dim, 0, k, 1), slice_dim(positions, dim, 0, k, 1)
-
-
-for _ordering in (sort, topk):
-    _ordering.vjp(
-        x=lambda g, out_1, x_spec, dim: scatter_add(_zeros(x_spec, g[0]), out_1, g[0], dim)
-    )
-    _ordering.jvp(x=lambda t, out_1, dim: (gather(t, out_1, dim), None))
-
-
-@composite(lambda x: _sort_spec(x)[1])
-def argsort(x, /, dim, descending, stable):
-    """The positions that `sort` gives."""
-    return sort(x, dim, descending, stable)[1]
 
 
 # in place -----------------------------------------------------------------------------------------

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from plugrad.dtypes import int64
 from plugrad.errors import ArgumentError, DtypeError, ShapeError
-from plugrad.families import composite
+from plugrad.families import composite, elementwise
 from plugrad.ops.activation import log_softmax, log_softmax_backward
 from plugrad.ops.comparison import where
 from plugrad.ops.creation import full
+from plugrad.ops.elementwise import clamp_min, log, log1p
 from plugrad.ops.indexing import gather, index_select, scatter_add
 from plugrad.ops.reduction import mean
 from plugrad.ops.reduction import sum as sum_over
@@ -177,3 +178,18 @@ def _mse_cotangents(g, x, target, reduction, needs):
     distance = x - target
     along = distance * (g * (2 / distance.numel() if reduction == "mean" else 2))
     return (along if needs[0] else None, -along if needs[1] else None)
+
+
+@elementwise(takes="float", body=True)
+def binary_cross_entropy(x, target, /):
+    """Minus the log-likelihood of `target` under the probability `x`; logarithms count as at least
+    -100.
+    """
+    return (target - 1) * clamp_min(log1p(-x), -100) - target * clamp_min(log(x), -100)
+
+
+# Where a probability is 0 or 1 the slope is steep, not infinite.
+binary_cross_entropy.vjp(
+    x=lambda g, x, target: g * (x - target) / clamp_min((1 - x) * x, 1e-12),
+    target=lambda g, x: g * (clamp_min(log1p(-x), -100) - clamp_min(log(x), -100)),
+)

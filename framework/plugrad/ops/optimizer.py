@@ -93,5 +93,56 @@ def adam_step(
     return params, averages, squares, maxima
 
 
+def _rmsprop_spec(params, grads, squares, averages, momenta):
+    state = {"squares": squares, "averages": averages, "momenta": momenta}
+    _check_state("rmsprop_step", params, grads=grads, **state)
+    return params, squares, averages, momenta
+
+
+@composite(_rmsprop_spec, writes=("params", "squares", "averages", "momenta"), family="optimizer")
+def rmsprop_step(
+    params, grads, squares, averages, momenta, /, lr, alpha, eps, weight_decay, momentum, maximize
+):
+    """RMSprop (T. Tieleman, G. Hinton, lecture 6.5 of Neural networks for machine learning, 2012).
+
+    `squares` are running means of the squared gradients. With `averages`, those of the gradients
+    themselves, the step is divided by the root of the variance (A. Graves, arXiv 1308.0850); with
+    `momenta` it is added to a running sum of steps. Either may be None.
+    """
+    for i, (p, g, square) in enumerate(zip(params, grads, squares, strict=True)):
+        g = _penalised(p, -g if maximize else g, weight_decay)
+        mul_(square, alpha)
+        add_(square, g * g * (1 - alpha))
+        size = square
+        if averages is not None:
+            average = averages[i]
+            add_(average, (g - average) * (1 - alpha))
+            size = square - average * average
+        g = g / (sqrt(size) + eps)
+        if momenta is not None:
+            g = add_(mul_(momenta[i], momentum), g)
+        sub_(p, g * lr)
+    return params, squares, averages, momenta
+
+
+def _adagrad_spec(params, grads, sums):
+    _check_state("adagrad_step", params, grads=grads, sums=sums)
+    return params, sums
+
+
+@composite(_adagrad_spec, writes=("params", "sums"), family="optimizer")
+def adagrad_step(params, grads, sums, /, steps, lr, lr_decay, eps, weight_decay, maximize):
+    """Adagrad (J. Duchi, E. Hazan, Y. Singer, JMLR 12, 2011, 2121-2159).
+
+    `sums` are of all squared gradients so far. `steps` counts each parameter's steps, this one
+    included; the rate falls as `lr / (1 + (steps - 1) * lr_decay)`.
+    """
+    for p, g, total, step in zip(params, grads, sums, steps, strict=True):
+        g = _penalised(p, -g if maximize else g, weight_decay)
+        add_(total, g * g)
+        sub_(p, g / (sqrt(total) + eps) * (lr / (1 + (step - 1) * lr_decay)))
+    return params, sums
+
+
 def _penalised(p, g, weight_decay):
     return g + p * weight_decay if weight_decay else g

@@ -7,10 +7,13 @@ from __future__ import annotations
 from plugrad import dtypes, shapes
 from plugrad.errors import DtypeError, ShapeError
 from plugrad.families import as_operand, composite, primitive, reduction
-from plugrad.ops.comparison import where
-from plugrad.ops.elementwise import exp, log, sqrt
-from plugrad.ops.joining import flip
-from plugrad.ops.views import expand, reshape
+from plugrad.ops.comparison import bitwise_not, isnan, where
+from plugrad.ops.creation import arange, clone, full
+from plugrad.ops.elementwise import exp, log, maximum, mul, neg, sqrt
+from plugrad.ops.indexing import gather, scatter_add
+from plugrad.ops.joining import cat, flip
+from plugrad.ops.special import logaddexp
+from plugrad.ops.views import expand, reshape, slice_dim
 from plugrad.spec import spec_of
 
 
@@ -130,6 +133,65 @@ cumsum.vjp(x=lambda g, dim: flip(cumsum(flip(g, (dim,)), dim), (dim,)) if g.ndim
 cumsum.linear("x")
 
 
+@composite(lambda x: x, prepare=_widen, family="scan")
+def cumprod(x, /, dim):
+    """Running product along an axis; integers are multiplied as int64."""
+    return _scan(mul, x, dim)
+
+
+def _running_extreme_spec(name):
+    def rule(x):
+        if x.dtype.is_complex:
+            raise DtypeError(name, "input", expected="a bool, int or float dtype", got=x.dtype)
+        return x, spec_of(x.shape, dtypes.int64, x.device)
+
+    return rule
+
+
+@composite(_running_extreme_spec("cummax"), family="scan")
+def cummax(x, /, dim):
+    """The largest element so far along an axis, and where it stands, the last of equals; once there
+    is a NaN, that.
+    """
+    values = _scan(maximum, x, dim)
+    column = (x.shape[dim], *(1,) * (x.ndim - 1 - dim))
+    place = reshape(arange(0, 1, x.shape[dim], dtypes.int64, x.device), column)
+    marks = where((x == values) | isnan(x), place, 0)
+    return values, _scan(maximum, marks, dim)
+
+
+@composite(_running_extreme_spec("cummin"), family="scan")
+def cummin(x, /, dim):
+    """The smallest element so far along an axis, and where it stands, the last of equals; once
+    there is a NaN, that.
+    """
+    # Unlike negation, the complement turns the order of all integers round.
+    turned = neg if x.dtype.is_floating_point else bitwise_not
+    values, positions = cummax(turned(x), dim)
+    return turned(values), positions
+
+
+for _running in (cummax, cummin):
+    _running.vjp(
+        x=lambda g, out_1, x_spec, dim: scatter_add(
+            full(x_spec.shape, 0, g[0].dtype, g[0].device), out_1, g[0], dim
+        )
+    )
+    _running.jvp(x=lambda t, out_1, dim: (gather(t, out_1, dim), None))
+
+
+def _floating(x):
+    if not x.dtype.is_floating_point:
+        raise DtypeError("logcumsumexp", "input", expected="a float dtype", got=x.dtype)
+    return x
+
+
+@composite(_floating, family="scan")
+def logcumsumexp(x, /, dim):
+    """`log(cumsum(exp(x)))` along an axis."""
+    return _scan(logaddexp, x, dim)
+
+
 @composite()
 def var(x, /, dim, correction, keepdim):
     """Mean squared distance from the mean, over the number of elements less `correction`."""
@@ -165,6 +227,23 @@ def _other_factors(x, dim):
     safe = where(zero, 1, x)
     others = expand(prod(safe, dim, True), x.shape) / safe
     return where(zeros == 0, others, where((zeros == 1) & zero, others, 0))
+
+
+def _scan(combine, x, dim):
+    """Each element combined with all before it: with the one before, then two, then four before.
+
+    W. D. Hillis, G. L. Steele, Data parallel algorithms, CACM 29 (1986). Derivatives of every order
+    follow from those of `combine`, also where a product is 0.
+    """
+    if not x.shape or x.shape[dim] < 2:
+        return clone(x)
+    size, step = x.shape[dim], 1
+    while step < size:
+        late = slice_dim(x, dim, step, size, 1)
+        early = slice_dim(x, dim, 0, size - step, 1)
+        x = cat((slice_dim(x, dim, 0, step, 1), combine(early, late)), dim)
+        step *= 2
+    return x
 
 
 def _share_among_ties(g, x, out, dim, keepdim):

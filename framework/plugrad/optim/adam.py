@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from plugrad.creation import zeros_like
-from plugrad.errors import ArgumentError
 from plugrad.ops.optimizer import adam_step
-from plugrad.optim.optimizer import (
-    Closure,
-    Optimizer,
+from plugrad.optim.optimizer import Closure, Optimizer, ParamsT
+from plugrad.optim.stepping import (
     batch_of,
-    check_not_differentiable,
+    check_betas,
     check_not_negative,
     evaluate,
-    real_view,
+    implementation,
+    remembered,
 )
 from plugrad.tape import no_grad
 
@@ -31,9 +29,11 @@ class Adam(Optimizer):
     PyTorch's implementations; here there is one.
     """
 
+    counted = ("step",)
+
     def __init__(
         self,
-        params: Iterable[Any],
+        params: ParamsT,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -48,15 +48,7 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
     ) -> None:
         check_not_negative(self, lr=lr, eps=eps, weight_decay=weight_decay)
-        check_not_differentiable(self, differentiable)
-        for position, beta in enumerate(betas):
-            if not 0 <= beta < 1:
-                raise ArgumentError(
-                    type(self).__name__,
-                    f"betas[{position}]",
-                    expected="at least 0 and below 1",
-                    got=beta,
-                )
+        check_betas(self, betas)
         super().__init__(
             params,
             {
@@ -66,6 +58,13 @@ class Adam(Optimizer):
                 "weight_decay": weight_decay,
                 "amsgrad": amsgrad,
                 "maximize": maximize,
+                **implementation(
+                    self,
+                    foreach=foreach,
+                    capturable=capturable,
+                    differentiable=differentiable,
+                    fused=fused,
+                ),
                 "decoupled_weight_decay": decoupled_weight_decay,
             },
         )
@@ -90,9 +89,9 @@ class Adam(Optimizer):
             adam_step(
                 batch.params,
                 batch.grads,
-                _remembered(batch.states, "exp_avg"),
-                _remembered(batch.states, "exp_avg_sq"),
-                _remembered(batch.states, "max_exp_avg_sq") if amsgrad else None,
+                remembered(batch.states, "exp_avg"),
+                remembered(batch.states, "exp_avg_sq"),
+                remembered(batch.states, "max_exp_avg_sq") if amsgrad else None,
                 tuple([state["step"] for state in batch.states]),
                 float(group["lr"]),
                 float(beta1),
@@ -104,12 +103,6 @@ class Adam(Optimizer):
             )
         return loss
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for own in self.state.values():
-            if "step" in own:
-                own["step"] = int(own["step"])  # PyTorch counts in a tensor
-
 
 class AdamW(Adam):
     """Adam with decoupled weight decay: `p -= lr * weight_decay * p`.
@@ -120,7 +113,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: ParamsT,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -141,7 +134,10 @@ class AdamW(Adam):
             weight_decay,
             amsgrad,
             maximize=maximize,
+            foreach=foreach,
+            capturable=capturable,
             differentiable=differentiable,
+            fused=fused,
             decoupled_weight_decay=True,
         )
 
@@ -149,7 +145,3 @@ class AdamW(Adam):
         super().__setstate__(state)
         for group in self.param_groups:
             group["decoupled_weight_decay"] = True
-
-
-def _remembered(states: list[dict[str, Any]], name: str) -> tuple[Any, ...]:
-    return tuple([real_view(state[name]) for state in states])

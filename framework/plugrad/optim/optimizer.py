@@ -11,30 +11,72 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, final
 
+from plugrad import creation, dtypes
 from plugrad.errors import ArgumentError, KindError
 from plugrad.ops.creation import clone
-from plugrad.ops.views import view_as_real
-from plugrad.tape import enable_grad
-from plugrad.tensor import Tensor
+from plugrad.tensor import RemovableHandle, Tensor
 
 Group = dict[str, Any]
 Closure = Callable[[], Any]
+Hook = Callable[..., Any]
+Hooks = dict[Any, Hook]
+ParamsT = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
+
+
+@final
+class _Required:
+    """The default of an option that every group must name."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
+
+# Of all optimizers.
+_before_steps: Hooks = {}
+_after_steps: Hooks = {}
+
+
+def register_optimizer_step_pre_hook(hook: Hook) -> RemovableHandle:
+    """Call `hook(optimizer, args, kwargs)` before every step of every optimizer; it may return
+    other arguments of the step, as a pair.
+    """
+    return RemovableHandle(_before_steps, hook)
+
+
+def register_optimizer_step_post_hook(hook: Hook) -> RemovableHandle:
+    """Call `hook(optimizer, args, kwargs)` after every step of every optimizer."""
+    return RemovableHandle(_after_steps, hook)
 
 
 class Optimizer:
     """Base of all optimizers.
 
     `params` is an iterable of tensors, of (name, tensor) pairs, or of dicts with such an iterable
-    under "params" and options for that group alone; `defaults` has the other groups' options.
+    under "params" and options for that group alone; `defaults` has the other groups' options,
+    `required` where every group must name its own.
     """
+
+    # What `state` holds as a number and a state dict, like PyTorch's, as a tensor without axes.
+    counted: tuple[str, ...] = ()
+    # Whether a step was taken: a schedule that goes on before warns.
+    has_stepped = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "step" in vars(cls):
+            cls.step = _with_hooks(cls.step)
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise KindError(
                 _name(self), "params", expected="an iterable of tensors or dicts", got="one tensor"
             )
+        self._no_hooks()
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
@@ -83,6 +125,10 @@ class Optimizer:
                 got=f"tensors {'with' if names else 'without'} names",
             )
         for option, default in self.defaults.items():
+            if default is required and option not in param_group:
+                raise ArgumentError(
+                    _name(self), option, expected="a value in every group", got="none"
+                )
             param_group.setdefault(option, default)
         self.param_groups.append(param_group)
 
@@ -127,24 +173,43 @@ class Optimizer:
         """
         raise NotImplementedError(f"{_name(self)} does not define step()")
 
+    # state ------------------------------------------------------------------------------------
+
     def state_dict(self) -> dict[str, Any]:
         """State and options, with positions in place of the parameters."""
+        for hook in list(self._before_saving.values()):
+            hook(self)
         positions: dict[int, int] = {}
         for group in self.param_groups:
             for param in group["params"]:
                 positions[id(param)] = len(positions)
-        return {
-            "state": {positions.get(id(key), key): state for key, state in self.state.items()},
+        saved: dict[str, Any] = {
+            "state": {
+                positions.get(id(key), key): self._as_saved(state)
+                for key, state in self.state.items()
+                if state
+            },
             "param_groups": [
-                {**group, "params": [positions[id(param)] for param in group["params"]]}
+                {
+                    **{name: value for name, value in group.items() if name != "params"},
+                    "params": [positions[id(param)] for param in group["params"]],
+                }
                 for group in self.param_groups
             ],
         }
+        for hook in list(self._after_saving.values()):
+            replaced = hook(self, saved)
+            saved = saved if replaced is None else replaced
+        return saved
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict()` gave; tensors are copied to their parameter's device and
         dtype.
         """
+        state_dict = dict(state_dict)
+        for hook in list(self._before_loading.values()):
+            replaced = hook(self, state_dict)
+            state_dict = state_dict if replaced is None else replaced
         saved = [dict(group) for group in state_dict["param_groups"]]
         sizes = [len(group["params"]) for group in saved]
         own = [len(group["params"]) for group in self.param_groups]
@@ -161,12 +226,28 @@ class Optimizer:
         state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         for key, value in state_dict["state"].items():
             param = params.get(key)
-            state[key if param is None else param] = _copied(value, param)
+            state[key if param is None else param] = self._as_kept(_copied(value, param))
         for group, loaded in zip(self.param_groups, saved, strict=True):
             loaded["params"] = group["params"]
             if "param_names" in group:
                 loaded.setdefault("param_names", group["param_names"])
         self.__setstate__({"state": state, "param_groups": saved})
+        for hook in list(self._after_loading.values()):
+            hook(self)
+
+    def _as_saved(self, state: Any) -> Any:
+        counts = {name: state[name] for name in self.counted if name in state}
+        wide = dtypes.get_default_dtype() is dtypes.float64
+        dtype = dtypes.float64 if wide else dtypes.float32
+        return state | {
+            name: creation.tensor(float(count), dtype=dtype) for name, count in counts.items()
+        }
+
+    def _as_kept(self, state: Any) -> Any:
+        counts = {
+            name: state[name].item() for name in self.counted if isinstance(state.get(name), Tensor)
+        }
+        return state | counts
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -177,6 +258,8 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        if "_before_step" not in self.__dict__:
+            self._no_hooks()  # unpickled: hooks stay behind
         for group in self.param_groups:
             for option, default in self.defaults.items():
                 group.setdefault(option, default)
@@ -190,61 +273,85 @@ class Optimizer:
             ]
         return "\n".join([*lines, ")"])
 
+    # hooks ------------------------------------------------------------------------------------
 
-class Batch(NamedTuple):
-    """The parameters of a group that have gradients, side by side; complex ones as their real
-    views.
-    """
+    def _no_hooks(self) -> None:
+        self._before_step: Hooks = {}
+        self._after_step: Hooks = {}
+        self._before_saving: Hooks = {}
+        self._after_saving: Hooks = {}
+        self._before_loading: Hooks = {}
+        self._after_loading: Hooks = {}
 
-    owners: list[Tensor]
-    params: tuple[Any, ...]
-    grads: tuple[Any, ...]
-    states: list[dict[str, Any]]
+    def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` before each step; it may return other arguments of
+        the step, as a pair.
+        """
+        return RemovableHandle(self._before_step, hook)
+
+    def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` after each step."""
+        return RemovableHandle(self._after_step, hook)
+
+    def register_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer)` before `state_dict()` reads the state; `prepend`: before the other
+        hooks.
+        """
+        return _registered(self._before_saving, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` before `state_dict()` returns; it may return another
+        dict.
+        """
+        return _registered(self._after_saving, hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Hook, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` before a state is loaded, on a shallow copy; it may
+        return another dict.
+        """
+        return _registered(self._before_loading, hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Hook, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer)` after a state was loaded."""
+        return _registered(self._after_loading, hook, prepend)
 
 
-def batch_of(optimizer: Optimizer, group: Group) -> Batch | None:
-    """What a group's step works on; `None` where nothing has a gradient."""
-    chosen = [param for param in group["params"] if param.grad is not None]
-    if not chosen:
-        return None
-    states = [optimizer.state[param] for param in chosen]
-    return Batch(
-        chosen,
-        tuple([real_view(param) for param in chosen]),
-        tuple([real_view(param.grad) for param in chosen]),
-        states,
-    )
+def _registered(hooks: Hooks, hook: Hook, prepend: bool) -> RemovableHandle:
+    later = dict(hooks) if prepend else {}
+    if prepend:
+        hooks.clear()
+    handle = RemovableHandle(hooks, hook)
+    hooks.update(later)
+    return handle
 
 
-def real_view(x: Any) -> Any:
-    """A complex tensor as real numbers over the same memory; a real one as it is."""
-    return view_as_real(x) if x.spec.dtype.is_complex else x
+def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(step)
+    def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if type(self).step is not hooked:  # called by the step of a subclass, which has run them
+            return step(self, *args, **kwargs)
+        for hook in [*_before_steps.values(), *self._before_step.values()]:
+            replaced = hook(self, args, kwargs)
+            if replaced is not None:
+                if not (isinstance(replaced, tuple) and len(replaced) == 2):
+                    raise KindError(
+                        _name(self),
+                        "step_pre_hook",
+                        expected="None or (args, kwargs) from a hook",
+                        got=type(replaced).__name__,
+                    )
+                args, kwargs = replaced
+        result = step(self, *args, **kwargs)
+        self.has_stepped = True
+        for hook in [*self._after_step.values(), *_after_steps.values()]:
+            hook(self, args, kwargs)
+        return result
 
-
-def evaluate(closure: Closure | None) -> Any:
-    """The loss that a closure computes, recorded although the step is not."""
-    if closure is None:
-        return None
-    with enable_grad():
-        return closure()
-
-
-def check_not_negative(optimizer: Optimizer, **options: Any) -> None:
-    """Refuse negative rates."""
-    for option, value in options.items():
-        if not value >= 0:
-            raise ArgumentError(_name(optimizer), option, expected="at least 0", got=value)
-
-
-def check_not_differentiable(optimizer: Optimizer, differentiable: bool) -> None:
-    """Refuse PyTorch's option of differentiating through the step."""
-    if differentiable:
-        raise ArgumentError(
-            _name(optimizer),
-            "differentiable",
-            expected="False: steps write in place and are not recorded",
-            got=differentiable,
-        )
+    return hooked
 
 
 def _copied(value: Any, param: Tensor | None) -> Any:

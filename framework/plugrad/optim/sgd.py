@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from plugrad.creation import zeros_like
 from plugrad.errors import ArgumentError
 from plugrad.ops.optimizer import sgd_step
-from plugrad.optim.optimizer import (
+from plugrad.optim.optimizer import Closure, Group, Optimizer, ParamsT
+from plugrad.optim.rows import Rows, with_sparse_gradients
+from plugrad.optim.stepping import (
     Batch,
-    Closure,
-    Group,
-    Optimizer,
     batch_of,
-    check_not_differentiable,
     check_not_negative,
     evaluate,
-    real_view,
+    implementation,
+    remembered,
 )
 from plugrad.tape import no_grad
 
@@ -27,13 +25,13 @@ class SGD(Optimizer):
 
     `m = momentum * m + (1 - dampening) * g`, which the first gradient fills whole; without momentum
     the gradient itself, with `nesterov` the gradient plus `momentum * m`. `weight_decay * p` is
-    added to the gradient; `maximize` climbs. `foreach` and `fused` choose among PyTorch's
-    implementations; here there is one.
+    added to the gradient; `maximize` climbs. Without momentum and weight decay it takes sparse
+    gradients. `foreach` and `fused` choose among PyTorch's implementations; here there is one.
     """
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: ParamsT,
         lr: float = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
@@ -46,7 +44,6 @@ class SGD(Optimizer):
         fused: bool | None = None,
     ) -> None:
         check_not_negative(self, lr=lr, momentum=momentum, weight_decay=weight_decay)
-        check_not_differentiable(self, differentiable)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ArgumentError(
                 "SGD",
@@ -63,6 +60,7 @@ class SGD(Optimizer):
                 "weight_decay": weight_decay,
                 "nesterov": nesterov,
                 "maximize": maximize,
+                **implementation(self, foreach=foreach, differentiable=differentiable, fused=fused),
             },
         )
 
@@ -70,7 +68,11 @@ class SGD(Optimizer):
     def step(self, closure: Closure | None = None) -> Any:
         loss = evaluate(closure)
         for group in self.param_groups:
-            batch = batch_of(self, group)
+            for param in with_sparse_gradients("SGD", group, "momentum", "weight_decay"):
+                rows = Rows(param)
+                _call(group, tuple(rows.taken), (rows.grad,), None, 0.0)
+                rows.put_back()
+            batch = batch_of(self, group, dense=True)
             if batch is not None:
                 _step(group, batch)
         return loss
@@ -84,7 +86,7 @@ def _step(group: Group, batch: Batch) -> None:
     for param, state, is_new in zip(batch.owners, batch.states, new, strict=True):
         if is_new:
             state["momentum_buffer"] = zeros_like(param)
-    momenta = tuple([real_view(state["momentum_buffer"]) for state in batch.states])
+    momenta = remembered(batch.states, "momentum_buffer")
     if not group["dampening"] or not any(new):
         _call(group, batch.params, batch.grads, momenta, group["dampening"])
         return

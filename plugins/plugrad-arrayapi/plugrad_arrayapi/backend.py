@@ -16,6 +16,7 @@ from plugrad_arrayapi.indexing import Indexing
 from plugrad_arrayapi.joining import Joining
 from plugrad_arrayapi.kernels import STORED
 from plugrad_arrayapi.linalg import Linalg
+from plugrad_arrayapi.numbers import Numbers
 from plugrad_arrayapi.reduction import Reduction
 from plugrad_arrayapi.sampling import Sampling
 
@@ -27,6 +28,7 @@ class ArrayApi(
     Creation,
     Elementwise,
     Comparison,
+    Numbers,
     Reduction,
     Joining,
     Linalg,

@@ -163,6 +163,10 @@ class Elementwise(Kernels):
         return self.xp.atan2(x, y)
 
     @kernel
+    def hypot(self, x, y):
+        return self.xp.hypot(x, y)
+
+    @kernel
     def sinh(self, x):
         return self.xp.sinh(x)
 
@@ -173,6 +177,18 @@ class Elementwise(Kernels):
     @kernel
     def tanh(self, x):
         return self.xp.tanh(x)
+
+    @kernel
+    def asinh(self, x):
+        return self.xp.asinh(x)
+
+    @kernel
+    def acosh(self, x):
+        return self.xp.acosh(x)
+
+    @kernel
+    def atanh(self, x):
+        return self.xp.atanh(x)
 
     # special functions
 

@@ -9,6 +9,7 @@ import numpy as np
 from shim.raw import RawModule as RawModule
 
 from cupy import cuda as cuda
+from cupy import fft as fft
 from cupy._array import ndarray as ndarray
 from cupy.cuda import memory as _memory
 from cupy.cuda.stream import work as _work

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from plugrad import shapes
 from plugrad.dtypes import DType
 from plugrad.errors import ArgumentError
-from plugrad.functions.elementwise import clamp
 from plugrad.functions.elementwise import log_softmax as _log_softmax
 from plugrad.functions.elementwise import softmax as _softmax
 from plugrad.functions.views import chunk
@@ -19,6 +19,7 @@ from plugrad.ops.elementwise import exp, expm1, log1p
 from plugrad.ops.elementwise import sigmoid as sigmoid
 from plugrad.ops.elementwise import sign as _sign
 from plugrad.ops.elementwise import tanh as tanh
+from plugrad.random import rand_like
 from plugrad.tensor import Tensor
 
 
@@ -41,7 +42,12 @@ def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
     """`input` kept between two bounds."""
-    return _written(input, clamp(_source(input, inplace), min_val, max_val), inplace)
+    return _written(input, activation.hardtanh(_source(input, inplace), min_val, max_val), inplace)
+
+
+def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """`hardtanh`, in place."""
+    return hardtanh(input, min_val, max_val, inplace=True)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -50,10 +56,45 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     return _written(input, where(x > 0, x, x * negative_slope), inplace)
 
 
+def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """`leaky_relu`, in place."""
+    return leaky_relu(input, negative_slope, inplace=True)
+
+
+def rrelu(
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """`leaky_relu` whose slope is drawn between two bounds for each element in training, else their
+    mean.
+    """
+    if not lower <= upper:
+        raise ArgumentError(
+            "rrelu", "lower", expected=f"at most upper, {upper}", got=lower, hint="exchange them"
+        )
+    x = _source(input, inplace)
+    slope = (lower + upper) / 2
+    if training:
+        slope = rand_like(x) * (upper - lower) + lower
+    return _written(input, where(x > 0, x, x * slope), inplace)
+
+
+def rrelu_(
+    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False
+) -> Tensor:
+    """`rrelu`, in place."""
+    return rrelu(input, lower, upper, training, inplace=True)
+
+
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """`leaky_relu` with a learnt slope, one for all or one per channel (axis 1)."""
     if weight.numel() > 1 and input.ndim > 1:
         weight = weight.reshape(-1, *(1,) * (input.ndim - 2))
+    elif not input.ndim:
+        weight = weight.reshape(())
     return where(input > 0, input, input * weight)
 
 
@@ -62,17 +103,34 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return _written(input, _elu(_source(input, inplace), alpha), inplace)
 
 
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`elu`, in place."""
+    return elu(input, alpha, inplace=True)
+
+
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """`elu` with `exp(input / alpha)`, whose slope is continuous."""
+    if alpha == 0:
+        raise ArgumentError("celu", "alpha", expected="a number other than 0", got=alpha)
     x = _source(input, inplace)
     below = expm1(_not_above_zero(x) / alpha) * alpha
     return _written(input, where(x > 0, x, below), inplace)
+
+
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`celu`, in place."""
+    return celu(input, alpha, inplace=True)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """`elu` scaled so that mean 0 and variance 1 persist (Klambauer et al., arXiv 1706.02515)."""
     alpha, scale = 1.6732632423543772, 1.0507009873554805
     return _written(input, _elu(_source(input, inplace), alpha) * scale, inplace)
+
+
+def selu_(input: Tensor) -> Tensor:
+    """`selu`, in place."""
+    return selu(input, inplace=True)
 
 
 def _elu(input: Tensor, alpha: float) -> Tensor:
@@ -108,18 +166,18 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """`input / 6 + 1/2` kept between 0 and 1."""
-    return _written(input, clamp(input + 3, 0, 6) / 6, inplace)
+    return _written(input, activation.hardtanh(input + 3, 0, 6) / 6, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """`input * hardsigmoid(input)`."""
     x = _source(input, inplace)
-    return _written(input, x * clamp(x + 3, 0, 6) / 6, inplace)
+    return _written(input, x * activation.hardtanh(x + 3, 0, 6) / 6, inplace)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """The logarithm of the sigmoid, without forming it."""
-    return clamp(input, max=0) - log1p(exp(-_abs(input)))
+    return activation.log_sigmoid(input)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -143,18 +201,24 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """`input` moved towards 0 by `lambd`, at most to 0."""
-    return where(_abs(input) > lambd, input - _sign(input) * lambd, input * 0)
+    return where(_abs(input) <= lambd, input * 0, input - _sign(input) * lambd)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """`input`, but 0 from -lambd to lambd."""
-    return where(_abs(input) > lambd, input, 0)
+    return where(_abs(input) <= lambd, 0, input)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """`input` where it exceeds the threshold, else `value`."""
     x = _source(input, inplace)
-    return _written(input, where(x > threshold, x, value), inplace)
+    return _written(input, where(x <= threshold, value, x), inplace)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """`threshold`, in place."""
+    x = clone(input)
+    return copy_(input, where(x <= threshold, value, x))
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -169,30 +233,35 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 def softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
-    """`exp(input)` over its sum along an axis."""
-    return _softmax(input, _axis(dim, "softmax"), dtype)
+    """`exp(input)` over its sum along an axis. Without `dim` that is axis 1, or 0 where there are
+    no, one or three axes, and a warning asks to say which.
+    """
+    return _softmax(input, _axis(dim, "softmax", input, _stacklevel), dtype)
 
 
 def softmin(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
     """`softmax` of `-input`."""
-    return _softmax(-input, _axis(dim, "softmin"), dtype)
+    return _softmax(-input, _axis(dim, "softmin", input, _stacklevel), dtype)
 
 
 def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
     """The logarithm of `softmax`."""
-    return _log_softmax(input, _axis(dim, "log_softmax"), dtype)
+    return _log_softmax(input, _axis(dim, "log_softmax", input, _stacklevel), dtype)
 
 
-def _axis(dim: int | None, operator: str) -> int:
-    if dim is None:
-        raise ArgumentError(
-            operator, "dim", expected="an axis", got=None, hint="classes are along dim=1, or -1"
-        )
-    return dim
+def _axis(dim: int | None, operator: str, input: Tensor, stacklevel: int) -> int:
+    if dim is not None:
+        return dim
+    warnings.warn(
+        f"Implicit dimension choice for {operator} has been deprecated. Change the call to include "
+        "dim=X as an argument.",
+        stacklevel=stacklevel,
+    )
+    return 0 if input.ndim in (0, 1, 3) else 1
 
 
 def _source(input: Tensor, inplace: bool) -> Tensor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plugrad.errors import ShapeError
-from plugrad.functions.reduction import norm
+from plugrad.functions.norms import norm
+from plugrad.functions.norms import pdist as pdist
 from plugrad.ops import linalg
 from plugrad.ops.elementwise import clamp_min
 from plugrad.ops.linalg import matmul

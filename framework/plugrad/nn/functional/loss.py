@@ -1,20 +1,23 @@
-"""Losses with PyTorch's arguments. `reduction` is "none", "mean" or "sum"."""
+"""Losses of classes and of probabilities with PyTorch's arguments. `reduction` is "none", "mean" or
+"sum".
+"""
 
 from __future__ import annotations
 
 import math
 
+from plugrad.creation import full_like
+from plugrad.dtypes import uint8
 from plugrad.errors import ArgumentError, AutogradError, ShapeError
 from plugrad.functions.elementwise import clamp
 from plugrad.nn.functional.activation import logsigmoid
-from plugrad.nn.functional.linalg import cosine_similarity
+from plugrad.nn.functional.legacy import reduction_of
 from plugrad.ops import loss
 from plugrad.ops.activation import log_softmax
 from plugrad.ops.comparison import where
-from plugrad.ops.elementwise import abs as _abs
 from plugrad.ops.elementwise import exp, log, square
 from plugrad.ops.indexing import index_select
-from plugrad.ops.loss import reduce_loss
+from plugrad.ops.loss import check_reduction, reduce_loss
 from plugrad.ops.reduction import sum as sum_over
 from plugrad.shapes import class_axis
 from plugrad.tape import is_grad_enabled
@@ -27,8 +30,9 @@ def nll_loss(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    *,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """Minus the log-probability in `input` (N, C, ...) of each target's class.
@@ -36,16 +40,18 @@ def nll_loss(
     `weight` (C,) multiplies each class; targets equal to `ignore_index` count nothing; the mean
     divides by the weights.
     """
+    reduction = reduction_of(size_average, reduce, reduction)
     _require_constant("nll_loss", weight)
-    return loss.nll_loss(input, target, weight, ignore_index, reduction)
+    return loss.nll_loss(input, _classes(target), weight, ignore_index, reduction)
 
 
 def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    *,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -54,6 +60,7 @@ def cross_entropy(
 
     With `label_smoothing` e each target is mixed with the uniform distribution, whose share is e.
     """
+    reduction = reduction_of(size_average, reduce, reduction)
     if not 0 <= label_smoothing <= 1:
         raise ArgumentError(
             "cross_entropy", "label_smoothing", expected="from 0 to 1", got=label_smoothing
@@ -61,9 +68,15 @@ def cross_entropy(
     _require_constant("cross_entropy", weight)
     if target.is_floating_point():
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
+    target = _classes(target)
     if label_smoothing == 0:
         return loss.cross_entropy(input, target, weight, ignore_index, reduction)
     return _smooth_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
+
+
+def _classes(target: Tensor) -> Tensor:
+    """Bytes are class numbers too."""
+    return target.long() if target.dtype is uint8 else target
 
 
 def _require_constant(operator: str, weight: Tensor | None) -> None:
@@ -134,23 +147,46 @@ def _weighted(x: Tensor, weight: Tensor | None, axis: int) -> Tensor:
 
 
 def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """Minus the log-likelihood of `target` under probabilities `input`; logarithms count as at
     least -100.
     """
-    _same_shape("binary_cross_entropy", input, target)
-    hit = clamp(log(input), min=-100)
-    miss = clamp(log(1 - input), min=-100)
-    each = (target - 1) * miss - target * hit
-    return reduce_loss(each if weight is None else each * weight, reduction, "binary_cross_entropy")
+    name = "binary_cross_entropy"
+    reduction = reduction_of(size_average, reduce, reduction)
+    _same_shape(name, input, target)
+    _check_probabilities(name, input=input, target=target)
+    each = loss.binary_cross_entropy(input, target)
+    return reduce_loss(each if weight is None else each * weight, reduction, name)
+
+
+def _check_probabilities(operator: str, **tensors: Tensor) -> None:
+    for name, x in tensors.items():
+        # On a GPU the program would have to wait for the answer; inside vmap there is none yet.
+        if x.level or x.is_cuda or not x.numel():
+            continue
+        low, high = x.amin().item(), x.amax().item()
+        if not (low >= 0 and high <= 1):
+            raise ArgumentError(
+                operator,
+                name,
+                expected="numbers from 0 to 1",
+                got=f"some from {low:g} to {high:g}",
+                hint="binary_cross_entropy_with_logits takes scores of any size",
+            )
 
 
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    *,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -158,6 +194,7 @@ def binary_cross_entropy_with_logits(
     positive part.
     """
     name = "binary_cross_entropy_with_logits"
+    reduction = reduction_of(size_average, reduce, reduction)
     _same_shape(name, input, target)
     if pos_weight is None:
         each = (1 - target) * input - logsigmoid(input)
@@ -167,17 +204,23 @@ def binary_cross_entropy_with_logits(
 
 
 def kl_div(
-    input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
 ) -> Tensor:
     """`target * (log(target) - input)`, element by element; "batchmean" divides the sum by the
     first size.
     """
+    reduction = reduction_of(size_average, reduce, reduction)
     if log_target:
         each = exp(target) * (target - input)
     else:
         # 0 * log(0) is 0.
-        positive = target > 0
-        each = where(positive, target * log(where(positive, target, 1)), 0) - target * input
+        absent = target == 0
+        each = where(absent, 0, target * log(where(absent, 1, target))) - target * input
     if reduction == "batchmean":
         return sum_over(each) / input.shape[0]
     return reduce_loss(each, reduction, "kl_div")
@@ -188,13 +231,15 @@ def poisson_nll_loss(
     target: Tensor,
     log_input: bool = True,
     full: bool = False,
-    *,
+    size_average: bool | None = None,
     eps: float = 1e-8,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """Minus the log-likelihood of counts, up to a constant (with `full` Stirling's), for rates or
     their logarithms.
     """
+    reduction = reduction_of(size_average, reduce, reduction)
     each = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:
         large = target > 1
@@ -204,66 +249,45 @@ def poisson_nll_loss(
     return reduce_loss(each, reduction, "poisson_nll_loss")
 
 
-# distances ----------------------------------------------------------------------------------------
-
-
-def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The squared difference."""
-    return loss.mse_loss(input, target, reduction)
-
-
-def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The absolute difference."""
-    return reduce_loss(_abs(input - target), reduction, "l1_loss")
-
-
-def smooth_l1_loss(
-    input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0
+def gaussian_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
 ) -> Tensor:
-    """The absolute difference less beta / 2, but a parabola below `beta`."""
-    if beta < 0:
-        raise ArgumentError("smooth_l1_loss", "beta", expected="at least 0", got=beta)
-    if beta == 0:
-        return l1_loss(input, target, reduction=reduction)
-    distance = _abs(input - target)
-    each = where(distance < beta, square(distance) * (0.5 / beta), distance - 0.5 * beta)
-    return reduce_loss(each, reduction, "smooth_l1_loss")
+    """Minus the log-likelihood of `target` under normal distributions of mean `input` and variance
+    `var`, up to a constant unless `full`.
+
+    `var` has the input's shape, or lacks its last axis or has 1 there: then the elements along it
+    share one. Variances below `eps` count as `eps`, without changing their derivative.
+    """
+    check_reduction("gaussian_nll_loss", reduction)
+    spread = _variance(input, var)
+    raised = spread + clamp(eps - spread.detach(), min=0)
+    each = (log(raised) + square(input - target) / raised) * 0.5
+    if full:
+        each = each + 0.5 * math.log(2 * math.pi)
+    return reduce_loss(each, reduction, "gaussian_nll_loss")
 
 
-def huber_loss(
-    input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0
-) -> Tensor:
-    """`smooth_l1_loss` times `delta`: slope `delta` in the linear part."""
-    if delta <= 0:
-        raise ArgumentError("huber_loss", "delta", expected="more than 0", got=delta)
-    distance = _abs(input - target)
-    each = where(distance <= delta, square(distance) * 0.5, (distance - 0.5 * delta) * delta)
-    return reduce_loss(each, reduction, "huber_loss")
-
-
-def cosine_embedding_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, *, margin: float = 0.0, reduction: str = "mean"
-) -> Tensor:
-    """1 - cosine for pairs whose target is 1, the cosine above `margin` for those of -1."""
-    cosine = cosine_similarity(input1, input2, dim=-1)
-    each = where(target == 1, 1 - cosine, clamp(cosine - margin, min=0))
-    return reduce_loss(each, reduction, "cosine_embedding_loss")
-
-
-def margin_ranking_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, *, margin: float = 0.0, reduction: str = "mean"
-) -> Tensor:
-    """How much `target * (input1 - input2)` lacks to reach `margin`."""
-    each = clamp(margin - target * (input1 - input2), min=0)
-    return reduce_loss(each, reduction, "margin_ranking_loss")
-
-
-def hinge_embedding_loss(
-    input: Tensor, target: Tensor, *, margin: float = 1.0, reduction: str = "mean"
-) -> Tensor:
-    """`input` where the target is 1, what it lacks to reach `margin` where it is -1."""
-    each = where(target == 1, input, clamp(margin - input, min=0))
-    return reduce_loss(each, reduction, "hinge_embedding_loss")
+def _variance(input: Tensor, var: Tensor | float) -> Tensor:
+    name = "gaussian_nll_loss"
+    spread = full_like(input, var) if isinstance(var, (int, float)) else var
+    if not spread.level and bool((spread < 0).any()):
+        raise ArgumentError(name, "var", expected="variances of at least 0", got="a negative one")
+    if spread.shape == input.shape[:-1] != input.shape:
+        return spread.unsqueeze(-1)
+    differing = [(n, v) for n, v in zip(input.shape, spread.shape) if n != v]
+    if spread.ndim != input.ndim or (differing and sum([v for _, v in differing]) != 1):
+        raise ArgumentError(
+            name,
+            "var",
+            expected=f"the input's shape {tuple(input.shape)}, or that with one axis less or of 1",
+            got=tuple(spread.shape),
+        )
+    return spread
 
 
 def _same_shape(operator: str, input: Tensor, target: Tensor) -> None:

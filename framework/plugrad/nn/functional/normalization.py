@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from plugrad.errors import ArgumentError, ShapeError
-from plugrad.ops import normalization
-from plugrad.ops.elementwise import rsqrt
+from plugrad.ops import joining, normalization
+from plugrad.ops.elementwise import rsqrt, square
 from plugrad.ops.reduction import mean
 from plugrad.shapes import as_ints, numel
 from plugrad.tape import no_grad
@@ -159,3 +159,24 @@ def instance_norm(
             _move(running_mean, data.mean(dims).mean(0), momentum)
             _move(running_var, data.var(dims, correction=0).mean(0), momentum, count / (count - 1))
     return group_norm(input, input.shape[1], weight, bias, eps)
+
+
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """Each element of (N, C, ...) over `(k + alpha * m) ** beta`, m the mean of the squares at the
+    same place in the `size` channels around it; channels that are not there count as 0.
+
+    A. Krizhevsky et al., ImageNet classification, NIPS 2012.
+    """
+    if input.ndim < 3:
+        raise ArgumentError(
+            "local_response_norm", "input", expected="(N, C, *spatial)", got=tuple(input.shape)
+        )
+    if not input.numel():
+        return input
+    batch, channels = input.shape[:2]
+    squares = square(input).reshape(batch, channels, numel(input.shape[2:]))
+    padded = joining.pad(squares, ((0, 0), (size // 2, (size - 1) // 2), (0, 0)), 0)
+    around = padded.unfold(1, size, 1).mean(-1).reshape(*input.shape)
+    return input / (around * alpha + k) ** beta

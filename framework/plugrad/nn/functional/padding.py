@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plugrad.creation import tensor
-from plugrad.errors import ArgumentError, ShapeError
+from plugrad.errors import ArgumentError, ShapeError, UnsupportedError
 from plugrad.ops import indexing, joining
 from plugrad.shapes import as_ints
 from plugrad.tensor import Tensor
@@ -35,6 +35,13 @@ def pad(
         raise ArgumentError("pad", "mode", expected=f"one of {_MODES}", got=repr(mode))
     if value:
         raise ArgumentError("pad", "value", expected=f"none where mode is {mode!r}", got=value)
+    if input.ndim - len(pairs) not in (1, 2) or len(pairs) > 3:
+        raise UnsupportedError(
+            "pad",
+            "pad",
+            expected=f"the 1 to 3 spatial axes of (N, C, *) or (C, *) where mode is {mode!r}",
+            got=f"{len(pairs)} axes of {tuple(input.shape)}",
+        )
     for axis, (before, after) in enumerate(margins):
         if before or after:
             positions = _positions(mode, input.shape[axis], before, after, axis)
@@ -55,7 +62,9 @@ def _positions(mode: str, size: int, before: int, after: int, axis: int) -> list
         )
     wanted = range(-before, size + after)
     if mode == "circular":
-        return [position % size for position in wanted]
+        # What is taken away is no part of the circle.
+        first, last = max(-before, 0), size - max(-after, 0)
+        return [first + (position - first) % (last - first) for position in wanted]
     if mode == "replicate":
         return [min(max(position, 0), size - 1) for position in wanted]
     mirrored = [abs(position) for position in wanted]

@@ -37,7 +37,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
         return _columns(batch)
     if isinstance(first, Sequence):
         return _rebuilt(first, _columns(batch))
-    if hasattr(first, "__array__") and first.dtype.kind in "biufcV":
+    if _is_array(first):
         return stack([as_tensor(each) for each in batch])
     raise KindError(
         "default_collate",
@@ -46,6 +46,25 @@ def default_collate(batch: Sequence[Any]) -> Any:
         got=type(first).__name__,
         hint="pass a collate_fn of your own",
     )
+
+
+def default_convert(data: Any) -> Any:
+    """Arrays become tensors, also inside dicts, named tuples and sequences; all else stays."""
+    if isinstance(data, Tensor):
+        return data
+    if isinstance(data, Mapping):
+        return _rebuilt(data, {key: default_convert(each) for key, each in data.items()})
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*map(default_convert, data))
+    if isinstance(data, tuple):
+        return [default_convert(each) for each in data]
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        return _rebuilt(data, [default_convert(each) for each in data])
+    return as_tensor(data) if _is_array(data) else data
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "__array__") and value.dtype.kind in "biufcV"
 
 
 def _columns(batch: Sequence[Any]) -> list[Any]:

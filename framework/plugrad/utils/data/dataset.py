@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
-from plugrad.errors import ArgumentError, RangeError, ShapeError
+from plugrad.errors import ArgumentError, KindError, RangeError, ShapeError
 from plugrad.random import Generator, randperm
 from plugrad.tensor import Tensor
 
@@ -26,10 +26,17 @@ class Dataset(Generic[T]):
 
 
 class IterableDataset(Dataset[T]):
-    """Samples one after the other; a subclass defines `__iter__`."""
+    """Samples one after the other; a subclass defines `__iter__`.
+
+    Each worker of a `DataLoader` reads the whole of it, unless `__iter__` asks `get_worker_info`
+    and gives a share only.
+    """
 
     def __iter__(self) -> Iterator[T]:
         raise NotImplementedError(f"{type(self).__name__} does not define __iter__()")
+
+    def __add__(self, other: Any) -> Any:
+        return ChainDataset([self, other])
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
@@ -65,6 +72,14 @@ class Subset(Dataset[T]):
     def __getitem__(self, index: int) -> T:
         return self.dataset[self.indices[index]]
 
+    def __getitems__(self, indices: list[int]) -> list[T]:
+        """The samples of several indices, which the data set may give at once."""
+        source: Any = self.dataset
+        chosen = [self.indices[index] for index in indices]
+        if hasattr(source, "__getitems__"):
+            return source.__getitems__(chosen)
+        return [source[index] for index in chosen]
+
     def __len__(self) -> int:
         return len(self.indices)
 
@@ -98,6 +113,81 @@ class ConcatDataset(Dataset[T]):
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
+
+
+class ChainDataset(IterableDataset[T]):
+    """Several iterable data sets, one after the other."""
+
+    def __init__(self, datasets: Iterable[IterableDataset[T]]) -> None:
+        super().__init__()
+        self.datasets = datasets
+
+    def _checked(self) -> Iterator[Any]:
+        for position, dataset in enumerate(self.datasets):
+            if not isinstance(dataset, IterableDataset):
+                raise KindError(
+                    "ChainDataset",
+                    f"datasets[{position}]",
+                    expected="an IterableDataset",
+                    got=type(dataset).__name__,
+                    hint="ConcatDataset joins data sets with indices",
+                )
+            yield dataset
+
+    def __iter__(self) -> Iterator[T]:
+        for dataset in self._checked():
+            yield from dataset
+
+    def __len__(self) -> int:
+        return sum(map(len, self._checked()))
+
+
+class StackDataset(Dataset[Any]):
+    """Sample i is the tuple, or the dict, of the samples i of several data sets of one length.
+
+    Positional data sets give tuples, named ones dicts.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if bool(args) == bool(kwargs):
+            raise ArgumentError(
+                "StackDataset",
+                "datasets",
+                expected="some, either positional or named",
+                got="both" if args else "none",
+            )
+        self.datasets: Any = args or kwargs
+        lengths = [len(each) for each in self._parts()]
+        self._length = lengths[0]
+        if len(set(lengths)) > 1:
+            raise ShapeError(
+                "StackDataset", "datasets", expected="data sets of one length", got=lengths
+            )
+
+    def _parts(self) -> list[Any]:
+        named = isinstance(self.datasets, dict)
+        return list(self.datasets.values() if named else self.datasets)
+
+    def _sample(self, values: Iterable[Any]) -> Any:
+        if isinstance(self.datasets, dict):
+            return dict(zip(self.datasets, values, strict=True))
+        return tuple(values)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._sample(each[index] for each in self._parts())
+
+    def __getitems__(self, indices: list[Any]) -> list[Any]:
+        """The samples of several indices, which each data set may give at once."""
+        columns = [
+            each.__getitems__(indices)
+            if hasattr(each, "__getitems__")
+            else [each[index] for index in indices]
+            for each in self._parts()
+        ]
+        return [self._sample(row) for row in zip(*columns, strict=True)]
+
+    def __len__(self) -> int:
+        return self._length
 
 
 def random_split(

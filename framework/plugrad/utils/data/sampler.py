@@ -68,8 +68,12 @@ class RandomSampler(Sampler[int]):
             draws = randint(0, size, (count,), generator=self.generator, device="cpu")
             yield from draws.tolist()
             return
+        generator = self.generator
+        if generator is None:  # later rounds do not depend on what others draw meanwhile
+            drawn = randint(0, 1 << 62, (1,), device="cpu")
+            generator = Generator().manual_seed(drawn.item())
         while count > 0:
-            order = randperm(size, generator=self.generator, device="cpu").tolist()
+            order = randperm(size, generator=generator, device="cpu").tolist()
             yield from order[:count]
             count -= size
 
