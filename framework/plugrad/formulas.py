@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
+from plugrad.tape import mode
+
 Formula = Callable[..., Any]
 
 _RESULT = re.compile(r"out(?:_(\d))?")
@@ -83,7 +85,7 @@ class Backward:
         facts["needs"] = repr(needs)
         text = ["def pull(node, g):"]
         if saved:
-            text.append(f"    {_unpacked(saved)} = node.recall()")
+            text += _recalling(saved, bool(results))
         text += [f"    {name} = {source}" for name, source in facts.items() if name in named]
         if conjugates:
             # PyTorch's convention: f'(x) g of a holomorphic operator becomes conj(f'(x)) g.
@@ -108,10 +110,28 @@ class Backward:
         text.append("def keep(arguments, out):")
         text.append(f"    return ({' '.join([f'{each},' for each in (*aliases, *kept.values())])})")
         made: dict[str, Any] = {f"formula_{i}": pull.formula for i, pull in enumerate(pulls)}
+        made["mode"] = mode
         made["conjugated"] = _conjugated
         exec(compile("\n".join(text), f"<derivative of {operator.name}>", "exec"), made)
         self.pull = made["pull"]
         self.keep = made["keep"] if saved else None
+
+
+def _recalling(saved: Sequence[str], results: bool) -> list[str]:
+    """The lines that take what was saved: at once where nobody has written to it, as a rule."""
+    recorded = " or mode.grad" if results else ""
+    written = [
+        f"({x} is not None and {x}.memory is not None and {x}.memory.version)" for x in saved
+    ]
+    return [
+        "    kept = node.saved",
+        f"    if kept is None or node.versions is not None{recorded}:",
+        f"        {_unpacked(saved)} = node.recall()",
+        "    else:",
+        f"        {_unpacked(saved)} = kept",
+        f"        if {' or '.join(written)}:",
+        "            node.recall()",
+    ]
 
 
 def _unpacked(names: Sequence[str]) -> str:
