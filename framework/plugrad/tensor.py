@@ -26,7 +26,7 @@ from plugrad.ops.transfer import to_device
 from plugrad.spec import Shape
 from plugrad.storage import Storage
 from plugrad.tape import Leaf, Node, Output, node_of
-from plugrad.value import Value, results_are, wrap_view
+from plugrad.value import Value, results, wrap_view
 
 
 class Size(tuple[int, ...]):
@@ -568,4 +568,4 @@ def _from_pickle(
     return made.requires_grad_() if requires_grad else made
 
 
-results_are(Tensor)
+results.tensor = Tensor
