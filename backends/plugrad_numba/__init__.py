@@ -27,6 +27,7 @@ def plugrad_manifest() -> Manifest:
                 "threads",
                 "elementwise",
                 "activation",
+                "attention",
                 "normalization",
                 "loss",
                 "comparison",

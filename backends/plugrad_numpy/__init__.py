@@ -29,6 +29,7 @@ def plugrad_manifest() -> Manifest:
             for name in (
                 "elementwise",
                 "activation",
+                "attention",
                 "normalization",
                 "loss",
                 "comparison",

@@ -338,6 +338,11 @@ def test_attention_agrees(
     got = run(attention.attention, *single, *given[3:])
     if S:
         assert_near(got, attentions._attention(*given))
+        g, y = draw.normal(size=(2, *lead, L, V))
+        want = attentions._attention_backward(g, *given[:5], y, *given[5:])
+        got = run(attention.attention_backward, g, *given[:5], y, *given[5:])
+        for each, exact in zip(got, want, strict=True):
+            assert_near(each, exact, 1e-9)
     else:
         assert not got.get().any()
 
@@ -352,6 +357,11 @@ def test_attention_takes_masks_that_broadcast_and_dropout(draw: Any) -> None:
         given = query, key, value, mask, kept
         got = run(attention.attention, *given, False, 0.5)
         assert_near(got, attentions._attention(*given, False, 0.5), 1e-9)
+        g, y = draw.normal(size=(2, 2, 3, 40, 6))
+        got = run(attention.attention_backward, g, *given, y, False, 0.5)
+        want = attentions._attention_backward(g, *given, y, False, 0.5)
+        for each, exact in zip(got, want, strict=True):
+            assert_near(each, exact, 1e-9)
 
 
 # random numbers and optimizers --------------------------------------------------------------------

@@ -221,8 +221,9 @@ def attach(
     """Make a node of the graph the origin of a result. `wanted` has a bit for each input that wants
     a cotangent, which it sends to the parent of the same position.
     """
-    rule = plan.rules.get(wanted)
-    if rule is None:
+    try:
+        rule = plan.rules[wanted]
+    except KeyError:
         rule = plan.rules[wanted] = operator.backward_of(wanted, plan.spec)
     # Field by field: a constructor would cost a tenth of recording a small operator.
     node = _new(OperatorNode)
@@ -468,13 +469,15 @@ def look(operator: Operator, base: Any, params: tuple[Any, ...], plan: Plan) -> 
     storage = base.memory if base.place is not None else base.settle()
     assert plan.place is not None
     out = wrap_view(storage, plan.place, plan.spec)
-    if base.node is not None or base.origin is not None:
-        record(operator, (base,), params, out, plan)
     origin = base.origin
     step = (operator, params)
-    out.origin = (
-        Origin(base, (step,)) if origin is None else Origin(origin.base, (*origin.steps, step))
-    )
+    if origin is not None:
+        record(operator, (base,), params, out, plan)
+        out.origin = Origin(origin.base, (*origin.steps, step))
+    else:
+        if base.node is not None:
+            record(operator, (base,), params, out, plan)
+        out.origin = Origin(base, (step,))
     return out
 
 

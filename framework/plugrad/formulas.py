@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, final
 
 from plugrad import watching
+from plugrad.tape import mode
 
 Formula = Callable[..., Any]
 
@@ -88,7 +89,7 @@ class Backward:
         if watched:
             text.append(f"    ({_unpacked(saved)}), trace_ = opened(node, {len(saved)})")
         elif saved:
-            text.append(f"    {_unpacked(saved)} = node.recall()")
+            text += _recalling(saved, bool(results))
         text += [f"    {name} = {source}" for name, source in facts.items() if name in named]
         if conjugates:
             # PyTorch's convention: f'(x) g of a holomorphic operator becomes conj(f'(x)) g.
@@ -117,6 +118,7 @@ class Backward:
         kept_text = f"({_unpacked([*aliases, *kept.values()])})"
         text.append(f"    return closed({kept_text})" if watched else f"    return {kept_text}")
         made: dict[str, Any] = {f"formula_{i}": pull.formula for i, pull in enumerate(pulls)}
+        made["mode_"] = mode
         made["conjugated"] = _conjugated
         made |= {
             "opened": watching.opened,
@@ -126,6 +128,23 @@ class Backward:
         exec(compile("\n".join(text), f"<derivative of {operator.name}>", "exec"), made)
         self.pull = made["pull"]
         self.keep = made["keep"] if saved or watched else None
+
+
+def _recalling(saved: Sequence[str], results: bool) -> list[str]:
+    """The lines that take what was saved: at once where nobody has written to it, as a rule."""
+    recorded = " or mode_.grad" if results else ""
+    written = [
+        f"({x} is not None and {x}.memory is not None and {x}.memory.version)" for x in saved
+    ]
+    return [
+        "    saved_ = node.saved",
+        f"    if saved_ is None or node.versions is not None{recorded}:",
+        f"        {_unpacked(saved)} = node.recall()",
+        "    else:",
+        f"        {_unpacked(saved)} = saved_",
+        f"        if {' or '.join(written)}:",
+        "            node.recall()",
+    ]
 
 
 def _unpacked(names: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ from plugrad.shapes import Size
 from plugrad.spec import Shape
 from plugrad.storage import Storage
 from plugrad.tape import Leaf, Node, Output, RemovableHandle, node_of
-from plugrad.value import Value, results_are, wrap_view
+from plugrad.value import Value, results, wrap_view
 
 
 class Tensor(Kinds, Methods):
@@ -515,4 +515,4 @@ def _from_pickle(
     return made.requires_grad_() if requires_grad else made
 
 
-results_are(Tensor)
+results.tensor = Tensor

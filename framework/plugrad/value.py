@@ -103,13 +103,19 @@ class Value:
 
     def alias(self) -> Any:
         """The same memory without a place in the graph."""
-        if self.memory is None:
+        memory = self.memory
+        if memory is None:
             with _fixing:
-                if self.memory is None:
-                    self.memory = Storage()
-        twin = wrap(self.array, self.spec)
-        twin.memory = self.memory
+                memory = self.memory
+                if memory is None:
+                    memory = self.memory = Storage()
+        twin = _new(results.tensor)
+        twin.spec = self.spec
+        twin.array = self.array
+        twin.memory = memory
         twin.place = self.place
+        twin.node = None
+        twin.origin = None
         return twin
 
 
@@ -130,21 +136,19 @@ def _without_data(*facts: Any) -> NoData:
     return NO_DATA
 
 
-class _Results:
+@final
+class results:
+    """Which class operators return; floor 5 sets it."""
+
     tensor: type[Value] = Value
 
 
 _new = object.__new__
 
 
-def results_are(tensor: type[Value]) -> None:
-    """Floor 5 says which class operators return."""
-    _Results.tensor = tensor
-
-
 def wrap(native: Any, spec: Spec) -> Any:
     """A fresh tensor around a kernel's result."""
-    value = _new(_Results.tensor)
+    value = _new(results.tensor)
     value.spec = spec
     value.array = native
     value.memory = None
@@ -156,7 +160,11 @@ def wrap(native: Any, spec: Spec) -> Any:
 
 def wrap_view(storage: Storage, layout: Layout, spec: Spec) -> Any:
     """A tensor that looks at a storage through a layout."""
-    value = wrap(None, spec)
+    value = _new(results.tensor)
+    value.spec = spec
+    value.array = None
     value.memory = storage
     value.place = layout
+    value.node = None
+    value.origin = None
     return value

@@ -20,7 +20,7 @@ from plugrad_conformance.case import (
 )
 
 
-def _attention(query, key, value, mask, kept, causal, scale):
+def _weights(query, key, mask, causal, scale):
     scores = scale * query @ np.swapaxes(key, -1, -2)
     if causal:
         scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)
@@ -30,8 +30,21 @@ def _attention(query, key, value, mask, kept, causal, scale):
     raised = np.exp(scores - np.where(np.isfinite(top), top, 0))
     total = np.sum(raised, -1, keepdims=True)
     # A query that may look nowhere gives 0.
-    weights = raised / np.where(total == 0, 1, total)
+    return raised / np.where(total == 0, 1, total)
+
+
+def _attention(query, key, value, mask, kept, causal, scale):
+    weights = _weights(query, key, mask, causal, scale)
     return (weights if kept is None else weights * kept) @ value
+
+
+def _attention_backward(g, query, key, value, mask, kept, y, causal, scale):
+    weights = _weights(query, key, mask, causal, scale)
+    kept = 1 if kept is None else kept
+    slopes = g @ np.swapaxes(value, -1, -2) * kept
+    scores = weights * (slopes - np.sum(g * y, -1, keepdims=True)) * scale
+    turned = np.swapaxes(scores, -1, -2), np.swapaxes(weights * kept, -1, -2)
+    return scores @ key, turned[0] @ query, turned[1] @ g
 
 
 def _operands(lead, L, S, E, V):
@@ -40,6 +53,12 @@ def _operands(lead, L, S, E, V):
 
 def _plain(lead, L, S, E, V, causal=False):
     return call(*_operands(lead, L, S, E, V), None, None, causal=causal, scale=E**-0.5)
+
+
+def _backward(lead, L, S, E, V, mask=None, kept=None, causal=False, scale=0.5):
+    operands = _operands(lead, L, S, E, V)
+    ends = reals(*lead, L, V), reals(*lead, L, V)
+    return call(ends[0], *operands, mask, kept, ends[1], causal=causal, scale=scale)
 
 
 CASES = (
@@ -88,6 +107,35 @@ CASES = (
         ),
         _attention,
         COMPOSED.wider(8),
+        SINGLE,
+        differentiable=False,
+    ),
+    Case(
+        ops.attention_backward,
+        each(
+            plain=_backward((2,), 3, 4, 5, 2),
+            causal=_backward((), 4, 5, 3, 2, causal=True),
+            masked=_backward((2,), 3, 4, 2, 3, bools(3, 4)),
+            biased=_backward((), 3, 4, 2, 3, reals(3, 4), positive(3, 4)),
+        ),
+        _attention_backward,
+        COMPOSED.wider(16),
+        FLOATS,
+    ),
+    Case(
+        ops.attention_backward,
+        each(
+            long=_backward((2, 3), 67, 131, 17, 9, scale=0.2),
+            long_causal=_backward((2, 2), 131, 131, 16, 16, causal=True, scale=0.2),
+            causal_tall=_backward((2,), 7, 4, 3, 2, causal=True),
+            one_key=_backward((2,), 5, 1, 8, 3),
+            deep=_backward((2, 1, 3), 4, 5, 3, 2),
+            blind=_backward((2,), 5, 4, 3, 2, rare(2, 5, 4).boolean()),
+            masked_heads=_backward((2, 3), 4, 5, 3, 2, bools(2, 1, 4, 5)),
+            causal_dropped=_backward((2,), 4, 4, 5, 2, None, positive(2, 4, 4), causal=True),
+        ),
+        _attention_backward,
+        COMPOSED.wider(16),
         SINGLE,
         differentiable=False,
     ),

@@ -17,10 +17,12 @@ from plugrad.families.operands import NUMBERS, as_operand, device_of, promoted
 from plugrad.op import Operator, tensor_names
 from plugrad.spec import Spec, spec_of
 from plugrad.tape import mode, node_of
-from plugrad.value import wrap
+from plugrad.value import results
 
 Result = Literal["same", "float", "bool", "real", "float real"]
 _NUMBERS_PER_OPERATOR = 1 << 8
+
+_new = object.__new__
 
 
 def elementwise(
@@ -121,7 +123,10 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
             native = None if kernel is None else kernel(x)
             if native is None:
                 return dispatch(operator, (input,), ())
-            made = wrap(native, plan.spec)
+            made = _new(results.tensor)
+            made.spec = plan.spec
+            made.array = native
+            made.memory = made.place = made.node = made.origin = None
             parent = input.node if input.origin is None else node_of(input)
             if parent is not None and mode.grad:
                 if plan.dissolves:  # only the body, run on tensors, has a derivative
@@ -162,7 +167,11 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
         native = None if kernel is None else kernel(x, y)
         if native is None:
             return dispatch(operator, (input, other), ())
-        made = wrap(native, plan.spec)
+        # As `wrap` does, whose call would be felt.
+        made = _new(results.tensor)
+        made.spec = plan.spec
+        made.array = native
+        made.memory = made.place = made.node = made.origin = None
         left = input.node if input.origin is None else node_of(input)
         right = other.node if other.origin is None else node_of(other)
         if left is right is None or not mode.grad:
