@@ -22,6 +22,7 @@ from plugrad.tape import Leaf, Node, enable_grad, mode, next_sequence, no_grad, 
 from plugrad.value import NO_DATA, Layout, Value, wrap, wrap_view
 
 _PLANS_PER_OPERATOR = 1 << 12
+_DIFFERENTIABLE = ("float", "complex")
 
 operators: dict[str, Operator] = {}
 
@@ -190,9 +191,10 @@ def record(
     plan: Plan,
 ) -> None:
     """Leave a node on the tape, if a tensor that the operator is differentiable in wants a
-    cotangent.
+    cotangent, and the result can have one.
     """
-    if not mode.grad:
+    spec = plan.spec
+    if not mode.grad or (spec.__class__ is Spec and spec.dtype.kind not in _DIFFERENTIABLE):
         return
     parents: list[Any] = [None] * len(arguments)
     wanted = 0

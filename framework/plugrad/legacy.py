@@ -64,7 +64,9 @@ _BY_DTYPE = {dtype: name for name, dtype in _NAMES.items()}
 
 
 def _old_type(name: str, on_cuda: bool = False) -> OldType:
-    return OldType(name, (), {"dtype": _NAMES[name], "on_cuda": on_cuda})
+    dtype, place = _NAMES[name], " on CUDA" if on_cuda else ""
+    words = f"Tensors of {dtype.name}{place}: made from sizes, uninitialised, or from elements."
+    return OldType(name, (), {"__doc__": words, "dtype": dtype, "on_cuda": on_cuda})
 
 
 FloatTensor = _old_type("FloatTensor")

@@ -465,6 +465,23 @@ def test_recording_comes_back_after_an_exception() -> None:
     assert pg.is_grad_enabled()
 
 
+def test_an_integer_has_no_gradient() -> None:
+    x = leaf(1.5, 2.5)
+    assert not x.to(pg.int64).requires_grad
+    assert x.to(pg.float32).requires_grad
+
+
+def test_result_that_is_saved_and_used_gets_both_cotangents_of_second_order() -> None:
+    rows = [[2.0, 0.3, 0.1], [0.4, 1.5, 0.2], [0.1, 0.6, 3.0]]
+    x = pg.tensor(rows, dtype=pg.double, requires_grad=True)
+
+    def of_factors(x: pg.Tensor) -> pg.Tensor:
+        q, r = pg.linalg.qr(x)
+        return (q**3).sum() + (r**2 * r).sum()
+
+    assert pg.autograd.gradgradcheck(of_factors, (x,))
+
+
 def test_recording_is_each_threads_own() -> None:
     seen: list[bool] = []
     with pg.no_grad():

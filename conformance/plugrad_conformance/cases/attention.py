@@ -87,6 +87,7 @@ CASES = (
             long=_plain((2, 3), 67, 131, 17, 9),
             aligned=_plain((2, 4), 64, 64, 32, 32),
             long_causal=_plain((2, 2), 131, 131, 16, 16, causal=True),
+            wide=_plain((), 140, 260, 3, 2, causal=True),
             causal_tall=_plain((2,), 7, 4, 3, 2, causal=True),
             one_query=_plain((2, 3), 1, 33, 8, 8),
             one_key=_plain((2,), 5, 1, 8, 3),
@@ -127,6 +128,7 @@ CASES = (
         each(
             long=_backward((2, 3), 67, 131, 17, 9, scale=0.2),
             long_causal=_backward((2, 2), 131, 131, 16, 16, causal=True, scale=0.2),
+            wide=_backward((), 140, 260, 3, 2, causal=True, scale=0.2),
             causal_tall=_backward((2,), 7, 4, 3, 2, causal=True),
             one_key=_backward((2,), 5, 1, 8, 3),
             deep=_backward((2, 1, 3), 4, 5, 3, 2),

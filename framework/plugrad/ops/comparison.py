@@ -12,32 +12,32 @@ INTEGRAL = "bool int"
 
 @elementwise(result="bool")
 def eq(x, y, /):
-    """Equal; a NaN equals nothing."""
+    """Whether `x == y`; a NaN equals nothing."""
 
 
 @elementwise(result="bool")
 def ne(x, y, /):
-    """Not equal."""
+    """Whether `x != y`; a NaN equals nothing."""
 
 
 @elementwise(result="bool", takes=REAL)
 def lt(x, y, /):
-    """Less."""
+    """Whether `x < y`; never where one is NaN."""
 
 
 @elementwise(result="bool", takes=REAL)
 def le(x, y, /):
-    """Less or equal."""
+    """Whether `x <= y`; never where one is NaN."""
 
 
 @elementwise(result="bool", takes=REAL)
 def gt(x, y, /):
-    """Greater."""
+    """Whether `x > y`; never where one is NaN."""
 
 
 @elementwise(result="bool", takes=REAL)
 def ge(x, y, /):
-    """Greater or equal."""
+    """Whether `x >= y`; never where one is NaN."""
 
 
 @elementwise(result="bool")

@@ -96,7 +96,7 @@ def ctc_loss_backward(
     total = _likelihood(forwards[-1], target_lengths)
     times, batch, states = emissions.shape
     if not times:
-        return full(log_probs.shape, 0, g.dtype, g.device)
+        return full(log_probs.spec.shape, 0, g.dtype, g.device)
     before = reshape(cat(tuple(forwards[1:]), 0), emissions.shape)
     backwards = _backwards(emissions, skips, input_lengths, target_lengths)
     after = reshape(cat(tuple(backwards), 0), emissions.shape)
@@ -106,7 +106,7 @@ def ctc_loss_backward(
     share = where(impossible, 0 if zero_infinity else nan, share * -reshape(g, (batch, 1)))
     lasting = reshape(arange(0, 1, times, int64, g.device), (times, 1)) < input_lengths
     share = where(reshape(lasting, (times, batch, 1)), share, 0)
-    zeros = full(log_probs.shape, 0, g.dtype, g.device)
+    zeros = full(log_probs.spec.shape, 0, g.dtype, g.device)
     return scatter_add(zeros, expand(labels, (times, batch, states)), share, 2)
 
 
