@@ -11,7 +11,9 @@ from plugrad.hooks import Manifest, kernel
 from plugrad_arrayapi.arrays import Arrays
 from plugrad_arrayapi.comparison import Comparison
 from plugrad_arrayapi.creation import Creation
+from plugrad_arrayapi.decomposition import Decomposition
 from plugrad_arrayapi.elementwise import Elementwise
+from plugrad_arrayapi.fourier import Fourier
 from plugrad_arrayapi.indexing import Indexing
 from plugrad_arrayapi.joining import Joining
 from plugrad_arrayapi.kernels import STORED
@@ -19,6 +21,7 @@ from plugrad_arrayapi.linalg import Linalg
 from plugrad_arrayapi.numbers import Numbers
 from plugrad_arrayapi.reduction import Reduction
 from plugrad_arrayapi.sampling import Sampling
+from plugrad_arrayapi.systems import Systems
 
 CONTRACT = 1
 
@@ -32,6 +35,9 @@ class ArrayApi(
     Reduction,
     Joining,
     Linalg,
+    Systems,
+    Decomposition,
+    Fourier,
     Indexing,
     Sampling,
 ):

@@ -9,7 +9,7 @@ import pytest
 
 import plugrad as pg
 from plugrad import discovery
-from plugrad.errors import RangeError, UnsupportedError
+from plugrad.errors import LinAlgError, RangeError, UnsupportedError
 from plugrad_arrayapi import over
 
 
@@ -87,6 +87,41 @@ def test_an_infinity_added_at_one_place_stays_there(device: str) -> None:
 def test_the_first_position_outside_is_named(device: str) -> None:
     with pytest.raises(RangeError, match="positions from 0 to 2 along axis 0"):
         pg.zeros(3, device=device).gather(0, pg.tensor([1, 3], device=device))
+
+
+def test_each_matrix_says_at_which_order_it_is_not_positive_definite(device: str) -> None:
+    matrices = [[4.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    later = [[4.0, 0.0, 0.0], [2.0, 5.0, 0.0], [0.0, 0.0, -1.0]]
+    factor, info = pg.linalg.cholesky_ex(pg.tensor([matrices, later], device=device))
+    assert info.tolist() == [0, 3]
+    assert factor[0].tolist() == [[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    assert factor[1, :2].tolist() == [[2.0, 0.0, 0.0], [1.0, 2.0, 0.0]]
+
+
+def test_a_singular_matrix_names_its_first_pivot_of_zero(device: str) -> None:
+    singular = [[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 2.0, 3.0]]
+    with pytest.raises(LinAlgError, match="zero pivot, number 2"):
+        pg.linalg.inv(pg.tensor(singular, device=device))
+
+
+def test_a_zero_on_the_diagonal_of_a_triangle_gives_infinities(device: str) -> None:
+    a, b = (pg.tensor(x, device=device) for x in ([[0.0, 1.0], [0.0, 1.0]], [[1.0], [2.0]]))
+    out = pg.linalg.solve_triangular(a, b, upper=True)
+    assert out.tolist() == [[float("-inf")], [2.0]]
+
+
+@pytest.mark.parametrize("decompose", [pg.linalg.svd, pg.linalg.eig])
+def test_an_algorithm_that_does_not_converge_is_an_error(device: str, decompose: Any) -> None:
+    with pytest.raises(LinAlgError, match="converges"):
+        decompose(pg.tensor([[float("nan"), 1.0], [1.0, 2.0]], device=device))
+
+
+def test_the_exponential_of_large_numbers_overflows_as_numbers_do(device: str) -> None:
+    x = pg.tensor([[[3e38, 0.0], [0.0, 0.0]], [[-50.0, 0.0], [0.0, 3.0]]], device=device)
+    out = pg.matrix_exp(x)
+    assert not out[0, 0, 0].isfinite().item()
+    want = np.exp([-50.0, 3.0]).astype(np.float32)
+    np.testing.assert_allclose(out[1].diagonal().numpy(), want, rtol=1e-5)
 
 
 def test_a_training_step_moves_as_on_numpy(device: str) -> None:
