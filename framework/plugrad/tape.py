@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import wraps
 from itertools import count
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 from plugrad.errors import GraphFreedError, VersionError
 from plugrad.spec import Spec
@@ -57,6 +57,8 @@ class _Recording:
 class _Switch(_Recording):
     """A decorator with parentheses and without."""
 
+    _wanted: ClassVar[bool]
+
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         made = super().__new__(cls)
         if function is None:
@@ -64,21 +66,22 @@ class _Switch(_Recording):
         made.__init__()
         return made(function)
 
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+        super().__init__(self._wanted)
+
 
 @final
 class no_grad(_Switch):
     """Operators in the block, or in the decorated function, are not recorded."""
 
-    def __init__(self, function: Callable[..., Any] | None = None) -> None:
-        super().__init__(False)
+    _wanted = False
 
 
 @final
 class enable_grad(_Switch):
     """Operators in the block are recorded, even inside `no_grad`."""
 
-    def __init__(self, function: Callable[..., Any] | None = None) -> None:
-        super().__init__(True)
+    _wanted = True
 
 
 @final
