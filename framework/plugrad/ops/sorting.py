@@ -98,7 +98,7 @@ def searchsorted(edges, x, /, right):
     `edges` is one sequence for all elements, or has one for each row of `x`. NaN counts as largest.
     """
     size, axis = edges.shape[-1], len(edges.shape) - 1
-    count = full(x.shape, 0, dtypes.int64, x.device)
+    count = full(x.spec.shape, 0, dtypes.int64, x.device)
     step = 1 << size.bit_length() >> 1
     while step:
         probe = count + step
