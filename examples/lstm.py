@@ -13,14 +13,11 @@ LENGTH, HIDDEN, BATCH = 60, 48, 32
 
 
 def waves(count: int, length: int) -> Any:
-    """Sums of two sines of random frequency, amplitude and phase, (N, T, 1)."""
+    """Sines of random frequency, amplitude and phase, (N, T, 1)."""
+    frequency, amplitude, phase = pg.rand(3, count, 1)
     time = pg.arange(length)
-    parts = [
-        (0.4 + 0.6 * pg.rand(count, 1))
-        * pg.sin(time * (low + low * pg.rand(count, 1)) + 6.3 * pg.rand(count, 1))
-        for low in (0.1, 0.25)
-    ]
-    return (parts[0] + parts[1]).unsqueeze(-1)
+    wave = (0.3 + amplitude) * pg.sin((0.15 + 0.35 * frequency) * time + 6.3 * phase)
+    return wave.unsqueeze(-1)
 
 
 class Forecast(nn.Module):
@@ -29,12 +26,12 @@ class Forecast(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.memory = nn.LSTM(1, HIDDEN, num_layers=2, batch_first=True)
-        self.value = nn.Linear(HIDDEN, 1)
+        self.change = nn.Linear(HIDDEN, 1)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
         """(N, T, 1) and the state so far to the same shape and the state after."""
         seen, state = self.memory(x, state)
-        return self.value(seen), state
+        return x + self.change(seen), state
 
 
 @pg.no_grad()
@@ -58,7 +55,8 @@ def main() -> None:
     training = Training(chosen.steps)
     for _ in training:
         x = waves(BATCH, LENGTH + 1)
-        guess, _state = model(x[:, :-1])
+        noise = 0.05 * pg.randn(BATCH, LENGTH, 1)  # it has to live with errors of its own
+        guess, _state = model(x[:, :-1] + noise)
         loss = nn.functional.mse_loss(guess, x[:, 1:])
         optimizer.zero_grad()
         loss.backward()
