@@ -37,18 +37,23 @@ def segments() -> set[str]:
     return {each.name for each in SHARED_MEMORY.glob("plugrad_*")}
 
 
+def lasting(names: set[str]) -> set[str]:
+    """Those that are still there in ten seconds: another process tests too, and has segments each
+    for a moment.
+    """
+    deadline = time.monotonic() + 10
+    while names and time.monotonic() < deadline:
+        time.sleep(0.05)
+        names = names & segments()
+    return names
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind() -> Iterator[None]:
     before = segments()
     yield
     gc.collect()
-    left = segments() - before
-    # Tests of another process have segments too, each for a moment.
-    deadline = time.monotonic() + 10
-    while left and time.monotonic() < deadline:
-        time.sleep(0.05)
-        left &= segments()
-    assert not left
+    assert not lasting(segments() - before)
 
 
 def alive(pid: int) -> bool:
@@ -418,7 +423,7 @@ def test_ten_thousand_batches_leave_nothing() -> None:
         assert batch.item() == expected
         if expected == 10_000:
             assert use()[0] == middle
-            assert len(segments()) == 0  # names go as soon as both sides have the memory
+            assert not lasting(segments())  # names go as soon as both sides have the memory
     assert use()[1] - memory < 4 << 20
     del iterator
     assert use()[0] == before
