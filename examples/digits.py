@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from common import Training, console, draw, options
@@ -28,6 +29,12 @@ def network() -> nn.Module:
     )
 
 
+def endless(batches: DataLoader) -> Iterator[Any]:
+    """One epoch after the other."""
+    while True:
+        yield from batches
+
+
 def main() -> None:
     """Train, count what is right among the digits held out, and show what is not."""
     chosen = options(__doc__ or "", steps=230)
@@ -38,13 +45,7 @@ def main() -> None:
     schedule = pg.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=chosen.steps)
 
     training = Training(chosen.steps)
-    stream = iter(batches)
-    for _ in training:
-        try:
-            images, labels = next(stream)
-        except StopIteration:
-            stream = iter(batches)
-            images, labels = next(stream)
+    for _, (images, labels) in zip(training, endless(batches), strict=False):
         scores = model(images)
         loss = nn.functional.cross_entropy(scores, labels)
         optimizer.zero_grad()

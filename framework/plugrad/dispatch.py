@@ -471,15 +471,13 @@ def look(operator: Operator, base: Any, params: tuple[Any, ...], plan: Plan) -> 
     storage = base.memory if base.place is not None else base.settle()
     assert plan.place is not None
     out = wrap_view(storage, plan.place, plan.spec)
-    origin = base.origin
+    record(operator, (base,), params, out, plan)
     step = (operator, params)
-    if origin is not None:
-        record(operator, (base,), params, out, plan)
-        out.origin = Origin(origin.base, (*origin.steps, step))
-    else:
-        if base.node is not None:
-            record(operator, (base,), params, out, plan)
+    origin = base.origin
+    if origin is None:
         out.origin = Origin(base, (step,))
+    else:
+        out.origin = Origin(origin.base, (*origin.steps, step))
     return out
 
 

@@ -109,13 +109,9 @@ class Value:
                 memory = self.memory
                 if memory is None:
                     memory = self.memory = Storage()
-        twin = _new(results.tensor)
-        twin.spec = self.spec
-        twin.array = self.array
+        twin = wrap(self.array, self.spec)
         twin.memory = memory
         twin.place = self.place
-        twin.node = None
-        twin.origin = None
         return twin
 
 
@@ -160,11 +156,7 @@ def wrap(native: Any, spec: Spec) -> Any:
 
 def wrap_view(storage: Storage, layout: Layout, spec: Spec) -> Any:
     """A tensor that looks at a storage through a layout."""
-    value = _new(results.tensor)
-    value.spec = spec
-    value.array = None
+    value = wrap(None, spec)
     value.memory = storage
     value.place = layout
-    value.node = None
-    value.origin = None
     return value

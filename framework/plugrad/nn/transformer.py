@@ -40,15 +40,15 @@ class _Layer(Module):
         self,
         d_model: int,
         nhead: int,
-        dim_feedforward: int,
-        dropout: float,
-        activation: str | Activation,
-        layer_norm_eps: float,
-        batch_first: bool,
-        norm_first: bool,
-        bias: bool,
-        device: DeviceLike,
-        dtype: DType | None,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Activation = F.relu,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: DeviceLike = None,
+        dtype: DType | None = None,
     ) -> None:
         super().__init__()
         place: Any = {"device": device, "dtype": dtype}
@@ -81,25 +81,6 @@ class TransformerEncoderLayer(_Layer):
 
     parts = 2
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Activation = F.relu,
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: DeviceLike = None,
-        dtype: DType | None = None,
-    ) -> None:
-        super().__init__(
-            *(d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps),
-            *(batch_first, norm_first, bias, device, dtype),
-        )
-
     def forward(
         self,
         src: Tensor,
@@ -124,25 +105,6 @@ class TransformerDecoderLayer(_Layer):
     """Attention to the sequence itself, to a memory, then `linear2(activation(linear1(x)))`."""
 
     parts = 3
-
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Activation = F.relu,
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: DeviceLike = None,
-        dtype: DType | None = None,
-    ) -> None:
-        super().__init__(
-            *(d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps),
-            *(batch_first, norm_first, bias, device, dtype),
-        )
 
     def forward(
         self,

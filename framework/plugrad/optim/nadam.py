@@ -11,8 +11,8 @@ from plugrad.optim.stepping import (
     State,
     check_betas,
     check_not_negative,
+    decayed,
     implementation,
-    penalised,
     real_view,
 )
 from plugrad.tensor import Tensor
@@ -74,10 +74,7 @@ class NAdam(OneByOne):
     def move(self, p: Any, g: Any, state: State, group: Group) -> None:
         beta1, beta2 = group["betas"]
         lr, step = float(group["lr"]), state["step"]
-        if group["decoupled_weight_decay"]:
-            p.mul_(1 - lr * group["weight_decay"])
-        else:
-            g = penalised(p, g, group["weight_decay"])
+        g = decayed(p, g, group)
         momentum, following = [
             beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1)
         ]

@@ -12,8 +12,8 @@ from plugrad.optim.stepping import (
     State,
     check_betas,
     check_not_negative,
+    decayed,
     implementation,
-    penalised,
     real_view,
 )
 from plugrad.tensor import Tensor
@@ -65,10 +65,7 @@ class RAdam(OneByOne):
     def move(self, p: Any, g: Any, state: State, group: Group) -> None:
         beta1, beta2 = group["betas"]
         lr, step = float(group["lr"]), state["step"]
-        if group["decoupled_weight_decay"]:
-            p.mul_(1 - lr * group["weight_decay"])
-        else:
-            g = penalised(p, g, group["weight_decay"])
+        g = decayed(p, g, group)
         average, squares = real_view(state["exp_avg"]), real_view(state["exp_avg_sq"])
         average.lerp_(g, 1 - beta1)
         squares.mul_(beta2).addcmul_(g, g, value=1 - beta2)

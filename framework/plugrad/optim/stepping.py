@@ -107,6 +107,16 @@ def penalised(p: Any, g: Any, weight_decay: float) -> Any:
     return g + p * weight_decay if weight_decay else g
 
 
+def decayed(p: Any, g: Any, group: Group) -> Any:
+    """The gradient under the group's weight decay: a penalty's added, or where that is decoupled
+    the gradient as it is, and the parameter shrunk.
+    """
+    if not group["decoupled_weight_decay"]:
+        return penalised(p, g, group["weight_decay"])
+    p.mul_(1 - float(group["lr"]) * group["weight_decay"])
+    return g
+
+
 class OneByOne(Optimizer):
     """An optimizer that changes its parameters one after the other: a subclass says what it
     remembers of one (`begin`), and how one moves (`move`).
