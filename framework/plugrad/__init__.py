@@ -486,78 +486,34 @@ from plugrad.windows import hamming_window as hamming_window
 from plugrad.windows import hann_window as hann_window
 from plugrad.windows import kaiser_window as kaiser_window
 
-# Floor 6: models
-from plugrad import nn as nn
-from plugrad import optim as optim
-from plugrad import utils as utils
-from plugrad.nn.functional.activation import celu as celu
-from plugrad.nn.functional.activation import celu_ as celu_
-from plugrad.nn.functional.activation import hardshrink as hardshrink
-from plugrad.nn.functional.activation import prelu as prelu
-from plugrad.nn.functional.activation import rrelu as rrelu
-from plugrad.nn.functional.activation import rrelu_ as rrelu_
-from plugrad.nn.functional.activation import selu as selu
-from plugrad.nn.functional.activation import selu_ as selu_
-from plugrad.nn.functional.activation import threshold as threshold
-from plugrad.nn.functional.activation import threshold_ as threshold_
-from plugrad.nn.functional.linalg import bilinear as bilinear
-from plugrad.nn.functional.linalg import cosine_similarity as cosine_similarity
-from plugrad.nn.functional.linalg import pairwise_distance as pairwise_distance
-from plugrad.nn.functional.normalization import rms_norm as rms_norm
-from plugrad.nn.functional.shape import channel_shuffle as channel_shuffle
-from plugrad.nn.functional.shape import pixel_shuffle as pixel_shuffle
-from plugrad.nn.functional.shape import pixel_unshuffle as pixel_unshuffle
-from plugrad.nn.functional.unprefixed import adaptive_max_pool1d as adaptive_max_pool1d
-from plugrad.nn.functional.unprefixed import affine_grid_generator as affine_grid_generator
-from plugrad.nn.functional.unprefixed import alpha_dropout as alpha_dropout
-from plugrad.nn.functional.unprefixed import alpha_dropout_ as alpha_dropout_
-from plugrad.nn.functional.unprefixed import batch_norm as batch_norm
-from plugrad.nn.functional.unprefixed import (
-    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
-)
-from plugrad.nn.functional.unprefixed import constant_pad_nd as constant_pad_nd
-from plugrad.nn.functional.unprefixed import cosine_embedding_loss as cosine_embedding_loss
-from plugrad.nn.functional.unprefixed import ctc_loss as ctc_loss
-from plugrad.nn.functional.unprefixed import dropout as dropout
-from plugrad.nn.functional.unprefixed import dropout_ as dropout_
-from plugrad.nn.functional.unprefixed import embedding as embedding
-from plugrad.nn.functional.unprefixed import feature_alpha_dropout as feature_alpha_dropout
-from plugrad.nn.functional.unprefixed import feature_alpha_dropout_ as feature_alpha_dropout_
-from plugrad.nn.functional.unprefixed import grid_sampler as grid_sampler
-from plugrad.nn.functional.unprefixed import group_norm as group_norm
-from plugrad.nn.functional.unprefixed import hinge_embedding_loss as hinge_embedding_loss
-from plugrad.nn.functional.unprefixed import instance_norm as instance_norm
-from plugrad.nn.functional.unprefixed import kl_div as kl_div
-from plugrad.nn.functional.unprefixed import layer_norm as layer_norm
-from plugrad.nn.functional.unprefixed import margin_ranking_loss as margin_ranking_loss
-from plugrad.nn.functional.unprefixed import max_pool1d_with_indices as max_pool1d_with_indices
-from plugrad.nn.functional.unprefixed import poisson_nll_loss as poisson_nll_loss
-from plugrad.nn.functional.unprefixed import triplet_margin_loss as triplet_margin_loss
-
 newaxis = None
 
-# What few programs need is loaded when it is named.
-_LAZY = ("fft", "linalg", "special")
-_LAZY_FUNCTIONS = {"load": "serialize", "save": "serialize"}
+# Floor 6, and what few programs need: loaded when first named.
+_MODULES = ("fft", "linalg", "nn", "optim", "special", "utils")
 
 if _TYPE_CHECKING:
     from plugrad import fft as fft
     from plugrad import linalg as linalg
+    from plugrad import nn as nn
+    from plugrad import optim as optim
     from plugrad import special as special
-    from plugrad.serialize import load as load
-    from plugrad.serialize import save as save
+    from plugrad import utils as utils
+    from plugrad.late import *  # noqa: F403  (its names, for type checkers)
 
 
 def __getattr__(name: str) -> _Any:
     """What is not loaded yet, or Tensor's method in place as a function: `relu_`."""
-    if name in _LAZY:
+    if name in _MODULES:
         return _import_module(f"plugrad.{name}")
-    if name in _LAZY_FUNCTIONS:
-        return getattr(_import_module(f"plugrad.{_LAZY_FUNCTIONS[name]}"), name)
-    if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
-        return getattr(Tensor, name)
+    if not name.startswith("_"):
+        late = _import_module("plugrad.late")
+        if hasattr(late, name):
+            return getattr(late, name)
+        if name.endswith("_") and hasattr(Tensor, name):
+            return getattr(Tensor, name)
     raise AttributeError(f"module 'plugrad' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_LAZY_FUNCTIONS})
+    late = [name for name in vars(_import_module("plugrad.late")) if not name.startswith("_")]
+    return sorted({*globals(), *_MODULES, *late})

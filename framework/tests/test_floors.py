@@ -33,7 +33,7 @@ FLOORS = (
     "tensor methods in_place kinds legacy exchange creation cuda functions indexing printing "
     "random variates windows autograd amp func special linalg fft sparse",
     # 6 models
-    "nn optim utils datasets serialize nests archives unpickling training cli __main__",
+    "nn optim utils late datasets serialize nests archives unpickling training cli __main__",
     # 7 what users see
     "__init__",
 )
