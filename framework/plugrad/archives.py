@@ -24,7 +24,7 @@ from plugrad.ops.elementwise import conj, neg
 from plugrad.spec import spec_of
 from plugrad.tensor import Size, Tensor
 from plugrad.unpickling import Builder, RefusedError, unpickle
-from plugrad.value import wrap_view
+from plugrad.value import wrap
 
 _STORAGES: dict[str, DType] = {
     "torch.BoolStorage": dtypes.bool_,
@@ -178,7 +178,7 @@ class _Reader:
                 f"a tensor of shape {shape} and strides {strides} from {offset} leaves its storage "
                 f"of {flat.numel()} elements"
             )
-        return wrap_view(flat.settle(), (strides, offset), spec_of(shape, dtype, flat.device))
+        return wrap(None, spec_of(shape, dtype, flat.device), flat.settle(), (strides, offset))
 
     def _elements(self, storage: _Storage, dtype: DType) -> Tensor:
         found = self._made.get((storage.key, dtype))

@@ -19,7 +19,7 @@ from plugrad.formulas import Backward
 from plugrad.op import Operator, OperatorNode, version_of_saved
 from plugrad.spec import Spec, spec_of
 from plugrad.tape import Leaf, Node, enable_grad, mode, next_sequence, no_grad, node_of
-from plugrad.value import NO_DATA, Layout, Value, wrap, wrap_view
+from plugrad.value import NO_DATA, Layout, Value, wrap
 
 _PLANS_PER_OPERATOR = 1 << 12
 _DIFFERENTIABLE = ("float", "complex")
@@ -470,8 +470,9 @@ def look(operator: Operator, base: Any, params: tuple[Any, ...], plan: Plan) -> 
     """A view: another layout of the same storage. No kernel is called."""
     storage = base.memory if base.place is not None else base.settle()
     assert plan.place is not None
-    out = wrap_view(storage, plan.place, plan.spec)
-    record(operator, (base,), params, out, plan)
+    out = wrap(None, plan.spec, storage, plan.place)
+    if mode.grad:
+        record(operator, (base,), params, out, plan)
     step = (operator, params)
     origin = base.origin
     if origin is None:

@@ -93,7 +93,7 @@ def _walk(
                 owned.discard(node)  # a hook may have kept it
             if wanted is not None and node in wanted:
                 found[node] = g
-            kind = type(node)
+            kind = node.__class__
             if kind is OperatorNode:
                 cotangents = node.rule.pull(node, g)
                 if not retain_graph and node.saved:
@@ -114,7 +114,8 @@ def _walk(
                     continue
                 if useful is not None and useful.isdisjoint(_each(parent)):
                     continue
-                if parent.__class__ is tuple:
+                heir = parent.__class__
+                if heir is tuple:
                     for each, its, part in zip(parent, spec, cotangent, strict=True):
                         if each is not None and part is not None:
                             _send(each, fit(node, part, its), pending, owned, heap, writes)
@@ -122,23 +123,19 @@ def _walk(
                 if cotangent.spec is not spec:
                     cotangent = fit(node, cotangent, spec)
                 # What a formula has just computed, and has not passed through, nobody else holds.
-                ours = cotangent.memory is None and cotangent is not g and kind is OperatorNode
-                if (
-                    type(parent) is Leaf
-                    and wanted is None
-                    and not parent.post_hooks
-                    and not parent.hooks
-                ):
+                ours = kind is OperatorNode and cotangent is not g and cotangent.memory is None
+                if heir is Leaf and wanted is None and not (parent.hooks or parent.post_hooks):
                     # Hooks must see the whole; without them each part goes where it belongs at
                     # once.
                     _accumulate(parent, cotangent, ours, writes)
-                elif parent in pending:
+                    continue
+                if parent in pending:
                     _send(parent, cotangent, pending, owned, heap, writes)
-                else:
-                    pending[parent] = cotangent
-                    heappush(heap, (-parent.sequence, parent))
-                    if ours:
-                        owned.add(parent)
+                    continue
+                pending[parent] = cotangent
+                heappush(heap, (-parent.sequence, parent))
+                if ours:
+                    owned.add(parent)
     finally:
         mode.grad, casting.targets = before, targets_of_casts
     return found

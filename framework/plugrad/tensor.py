@@ -28,7 +28,7 @@ from plugrad.shapes import Size
 from plugrad.spec import Shape
 from plugrad.storage import Storage
 from plugrad.tape import Leaf, Node, Output, RemovableHandle, node_of
-from plugrad.value import Value, results, wrap_view
+from plugrad.value import Value, results, wrap
 
 
 class Tensor(Kinds, Methods):
@@ -224,7 +224,7 @@ class Tensor(Kinds, Methods):
     def data(self) -> Tensor:
         """The same memory outside the graph; the version counter does not see writes through it."""
         storage = self.settle()
-        return wrap_view(Storage(storage.buffer), self.layout, self.spec)
+        return wrap(None, self.spec, Storage(storage.buffer), self.layout)
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -236,7 +236,7 @@ class Tensor(Kinds, Methods):
 
     def detach(self) -> Tensor:
         """The same memory outside the graph."""
-        return wrap_view(self.settle(), self.layout, self.spec)
+        return wrap(None, self.spec, self.settle(), self.layout)
 
     def detach_(self) -> Tensor:
         """Leave the graph."""

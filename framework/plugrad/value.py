@@ -69,7 +69,7 @@ class Value:
         assert self.place is not None
         spec = self.spec
         strides, offset = self.place
-        view = _service("array_view", spec.device)
+        view = _services["array_view", spec.device]
         return view(self.memory.buffer, spec.dtype, spec.shape, strides, offset)
 
     def settle(self) -> Storage:
@@ -83,7 +83,7 @@ class Value:
             if self.place is None:
                 spec = self.spec
                 if storage.buffer is None:
-                    storage.buffer = _service("array_flatten", spec.device)(self.array)
+                    storage.buffer = _services["array_flatten", spec.device](self.array)
                 # In this order: another thread that finds no array finds the place.
                 self.place = (contiguous_strides(spec.shape), 0)
                 self.array = None
@@ -109,23 +109,21 @@ class Value:
                 memory = self.memory
                 if memory is None:
                     memory = self.memory = Storage()
-        twin = wrap(self.array, self.spec)
-        twin.memory = memory
-        twin.place = self.place
-        return twin
+        return wrap(self.array, self.spec, memory, self.place)
 
 
-_services: dict[tuple[str, Device], Kernel] = {}
-watchers.append(_services.clear)
+class _Services(dict[tuple[str, Device], Kernel]):
+    """The services of the devices' backends, looked up once each."""
 
-
-def _service(name: str, device: Device) -> Kernel:
-    found = _services.get((name, device))
-    if found is None:
+    def __missing__(self, key: tuple[str, Device]) -> Kernel:
+        name, device = key
         meta = device.type == META
-        found = _without_data if meta else backend(device.type).service(name)
-        _services[name, device] = found
-    return found
+        found = self[key] = _without_data if meta else backend(device.type).service(name)
+        return found
+
+
+_services = _Services()
+watchers.append(_services.clear)
 
 
 def _without_data(*facts: Any) -> NoData:
@@ -142,21 +140,17 @@ class results:
 _new = object.__new__
 
 
-def wrap(native: Any, spec: Spec) -> Any:
-    """A fresh tensor around a kernel's result."""
+def wrap(
+    native: Any, spec: Spec, memory: Storage | None = None, place: Layout | None = None
+) -> Any:
+    """A tensor outside the graph: around a kernel's result, or (with `None` for the native array)
+    one that looks at a storage through a layout.
+    """
     value = _new(results.tensor)
     value.spec = spec
     value.array = native
-    value.memory = None
-    value.place = None
+    value.memory = memory
+    value.place = place
     value.node = None
     value.origin = None
-    return value
-
-
-def wrap_view(storage: Storage, layout: Layout, spec: Spec) -> Any:
-    """A tensor that looks at a storage through a layout."""
-    value = wrap(None, spec)
-    value.memory = storage
-    value.place = layout
     return value

@@ -172,9 +172,11 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
         made.spec = plan.spec
         made.array = native
         made.memory = made.place = made.node = made.origin = None
+        if not mode.grad:
+            return made
         left = input.node if input.origin is None else node_of(input)
         right = other.node if other.origin is None else node_of(other)
-        if left is right is None or not mode.grad:
+        if left is right is None:
             return made
         if plan.dissolves:  # only the body, run on tensors, has a derivative
             return dispatch(operator, (input, other), ())

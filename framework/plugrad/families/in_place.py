@@ -93,12 +93,14 @@ def in_place(function: OperatorFunction) -> TensorFunction:
         except (KeyError, AttributeError):
             return dispatch(operator, (input, other), ())
         kernel = plan.kernel
-        tracked = not (input.node is input.origin is other.node is other.origin is None)
-        repeats = input.place is not None and 0 in input.place[0]
-        if tracked or repeats or kernel is None:
+        traced = input.node or input.origin or other.node or other.origin
+        if kernel is None or (traced is not None and mode.grad):
             return dispatch(operator, (input, other), ())
-        if input.place is None:
+        place = input.place
+        if place is None:
             input.settle()
+        elif 0 in place[0]:  # elements that share a place in memory, perhaps
+            return dispatch(operator, (input, other), ())
         x, y = input.array, other.array
         if kernel(input.native() if x is None else x, other.native() if y is None else y) is None:
             return dispatch(operator, (input, other), ())

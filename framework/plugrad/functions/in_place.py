@@ -12,7 +12,7 @@ from plugrad import dtypes
 from plugrad.errors import DtypeError, InPlaceError, ShapeError, UnsupportedError
 from plugrad.ops.creation import clone, copy_
 from plugrad.tape import Leaf, enable_grad, mode, node_of
-from plugrad.value import wrap_view
+from plugrad.value import wrap
 
 if TYPE_CHECKING:
     from plugrad.tensor import Tensor
@@ -67,7 +67,7 @@ def relayout(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 hint=f"use {function.__name__}()",
             )
         storage = input.settle()
-        before = wrap_view(storage, input.layout, input.spec)
+        before = wrap(None, input.spec, storage, input.layout)
         before.node, before.origin = input.node, input.origin
         with enable_grad():
             seen: Any = function(before, *others, **options)
