@@ -14,7 +14,8 @@ from numba import prange
 
 from plugrad import dtypes
 from plugrad.hooks import kernel
-from plugrad_numba.compiling import Compiled, inlined
+from plugrad_numba import scalars
+from plugrad_numba.compiling import Compiled, compiled, inlined
 from plugrad_numpy.arrays import NATIVE
 
 _FIRST, _SECOND = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -101,18 +102,28 @@ def _word(word, first, second):
     return word
 
 
+@inlined
+def _fraction_of(word):
+    # By way of int32, from which alone vectors of floats are made.
+    return np.float32(np.int32(word >> np.uint64(8))) * np.float32(2.0**-24)
+
+
+@inlined
+def _long_fraction_of(high, low):
+    whole = np.float64(np.int32(high >> np.uint64(5))) * 2.0**26
+    return (whole + np.float64(np.int32(low >> np.uint64(6)))) * 2.0**-53
+
+
 @_of_words
 @inlined
 def _fraction(word, first, second):
-    # By way of int32, from which alone vectors of floats are made.
-    return np.float32(np.int32(word >> np.uint64(8))) * np.float32(2.0**-24)
+    return _fraction_of(word)
 
 
 @_of_pairs
 @inlined
 def _long_fraction(high, low, first, second):
-    whole = np.float64(np.int32(high >> np.uint64(5))) * 2.0**26
-    return (whole + np.float64(np.int32(low >> np.uint64(6)))) * 2.0**-53
+    return _long_fraction_of(high, low)
 
 
 @_of_words
@@ -125,6 +136,92 @@ def _kept(word, least, factor):
 @inlined
 def _integer(high, low, width, least):
     return np.int64(((high >> np.uint64(1)) << _HIGH | low) % width) + least
+
+
+# normal numbers -----------------------------------------------------------------------------------
+
+# sin and cos up to pi / 4, from the highest power of the square down (S. Moshier, Cephes).
+_f = np.float32
+_SIN_SINGLE = _f(-1.9515295891e-4), _f(8.3321608736e-3), _f(-1.6666654611e-1)
+_COS_SINGLE = _f(2.443315711809948e-5), _f(-1.388731625493765e-3), _f(4.166664568298827e-2)
+_SIN_DOUBLE = (
+    1.58962301576546568060e-10,
+    -2.50507477628578072866e-8,
+    2.75573136213857245213e-6,
+    -1.98412698295895385996e-4,
+    8.33333333332211858878e-3,
+    -1.66666666666666307295e-1,
+)
+_COS_DOUBLE = (
+    -1.13585365213876817300e-11,
+    2.08757008419747316778e-9,
+    -2.75573141792967388112e-7,
+    2.48015872888517045348e-5,
+    -1.38888888888730564116e-3,
+    4.16666666666665929218e-2,
+)
+
+
+def _normals_of(sines: tuple[Any, ...], cosines: tuple[Any, ...], one: Any) -> Any:
+    """Box and Muller's two normal numbers from two uniform ones, in the dtype of `one`."""
+    full, half, quarter, two = one * 2 * type(one)(math.pi), one / 2, one / 4, one * 2
+
+    @inlined
+    def normals(u, v):
+        radius = np.sqrt(-two * scalars.log(one - u))
+        # The nearest quarter of a turn, and what is left: `v` is a multiple of a power of two.
+        turn = np.floor(v / quarter + half)
+        angle = (v - turn * quarter) * full
+        square = angle * angle
+        s = angle + angle * square * scalars.horner(square, sines)
+        c = one - half * square + square * square * scalars.horner(square, cosines)
+        place = np.int32(turn)
+        odd = (place & np.int32(1)) != 0
+        x, y = (s if odd else c), (c if odd else s)
+        x = -x if ((place + np.int32(1)) & np.int32(2)) != 0 else x
+        y = -y if (place & np.int32(2)) != 0 else y
+        return radius * x, radius * y
+
+    return normals
+
+
+_normals_single = _normals_of(_SIN_SINGLE, _COS_SINGLE, np.float32(1))
+_normals_double = _normals_of(_SIN_DOUBLE, _COS_DOUBLE, np.float64(1))
+
+
+@compiled
+def _normals_of_words(low, high, counter, first, second, out):
+    for tile in prange(-(-out.shape[0] // _TILE)):
+        piece = out[tile * _TILE : (tile + 1) * _TILE]
+        start = counter + np.uint64(tile * _TILE)
+        lanes = np.empty((4, _TILE), out.dtype)
+        for i in range(piece.shape[0]):
+            a, b, c, d = _block(low, high, start + np.uint64(i))
+            lanes[0, i], lanes[1, i] = _fraction_of(a), _fraction_of(b)
+            lanes[2, i], lanes[3, i] = _fraction_of(c), _fraction_of(d)
+        for i in range(piece.shape[0]):
+            lanes[0, i], lanes[1, i] = _normals_single(lanes[0, i], lanes[1, i])
+        for i in range(piece.shape[0]):
+            lanes[2, i], lanes[3, i] = _normals_single(lanes[2, i], lanes[3, i])
+        for i in range(piece.shape[0]):
+            for lane in range(4):
+                piece[i, lane] = lanes[lane, i]
+
+
+@compiled
+def _normals_of_pairs(low, high, counter, first, second, out):
+    for tile in prange(-(-out.shape[0] // _TILE)):
+        piece = out[tile * _TILE : (tile + 1) * _TILE]
+        start = counter + np.uint64(tile * _TILE)
+        lanes = np.empty((2, _TILE), out.dtype)
+        for i in range(piece.shape[0]):
+            a, b, c, d = _block(low, high, start + np.uint64(i))
+            lanes[0, i], lanes[1, i] = _long_fraction_of(a, b), _long_fraction_of(c, d)
+        for i in range(piece.shape[0]):
+            lanes[0, i], lanes[1, i] = _normals_double(lanes[0, i], lanes[1, i])
+        for i in range(piece.shape[0]):
+            for lane in range(2):
+                piece[i, lane] = lanes[lane, i]
 
 
 @kernel
@@ -140,6 +237,15 @@ def uniform(seed, offset, shape, dtype, device):
     if dtype is dtypes.float64:
         return _draw(_long_fraction, 2, seed, offset, count, np.float64).reshape(shape)
     return None
+
+
+@kernel
+def normal(seed, offset, shape, dtype, device):
+    count = prod(shape)
+    if dtype is dtypes.float64:
+        return _draw(_normals_of_pairs, 2, seed, offset, count, np.float64).reshape(shape)
+    out = _draw(_normals_of_words, 4, seed, offset, count, np.float32).reshape(shape)
+    return out.astype(NATIVE[dtype], copy=False)
 
 
 @kernel

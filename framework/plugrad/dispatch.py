@@ -128,12 +128,16 @@ def dispatch(operator: Operator, arguments: tuple[Any, ...], params: tuple[Any, 
     """
     if operator.geometry is not None:
         return dispatch_view(operator, arguments[0], params)
-    keyed = operator.keyed
-    facts = params if keyed is None else [params[i] for i in keyed]
     try:
-        plan = operator.plans.get((*[argument.spec for argument in arguments], *facts))
-    except AttributeError:  # not a tensor each: `None`, a number, or several tensors
+        if operator.mixed:
+            plan = operator.plans.get(_key(operator, arguments, params))
+        else:
+            keyed = operator.keyed
+            facts = params if keyed is None else [params[i] for i in keyed]
+            plan = operator.plans.get((*[argument.spec for argument in arguments], *facts))
+    except AttributeError:  # not a tensor each: `None`, several tensors, or a number
         plan = _known_plan(operator, arguments, params)
+        operator.mixed = plan is not None
     except TypeError:  # a parameter without a hash
         plan = None
     if plan is None:

@@ -111,6 +111,9 @@ class Operator:
         self.differentiable: tuple[int, ...] = ()
         # The same as bits.
         self.slopes = 0
+        # Whether a call gave `None`, or several tensors, in the place of one: to ask beforehand is
+        # cheaper than to be told by an exception.
+        self.mixed = False
         # What was decided for a call, keyed by the specs of its tensors and the parameters.
         self.plans: dict[Any, Any] = {}
         self._backwards: dict[tuple[int, bool, bool], Backward] = {}

@@ -363,6 +363,7 @@ def draw_normal(
     if dtype.is_complex:
         parts = draw_normal((*shape, 2), dtype.to_real(), device, generator)
         return view_as_complex(parts * math.sqrt(0.5))
-    words = shapes.numel(shape) * (4 if dtype is dtypes.float64 else 2)
+    pairs = (shapes.numel(shape) + 1) // 2
+    words = pairs * (4 if dtype is dtypes.float64 else 2)
     drawn = (generator or default_generator).draw(words)
     return sampling.normal(*drawn, shape, dtype, resolve_device(device))

@@ -39,24 +39,17 @@ KERNEL(uniform, Draw, 256) {
   }
 }
 
-// The number at a place of the stream of uniform numbers.
-__device__ inline A unit_at(const Draw& a, int64 place) {
-  const uint64 word = (uint64)place * WORDS;
-  const Block block(a.seed, a.first + word / 4);
-  uint32 words[2];
-  for (int k = 0; k < 2; ++k) {
-    const int lane = (word + k) % 4;  // a choice, where an index would put the words into memory
-    words[k] = lane < 2 ? lane ? block.words[1] : block.words[0]
-                        : lane == 2 ? block.words[2] : block.words[3];
-  }
-  return unit_of<A>(words);
-}
-
 KERNEL(normal, Draw, 256) {
-  EACH_BLOCK(i, 1) {
-    const A radius = sqrt(log(1 - unit_at(a, i)) * -2);
-    const A angle = unit_at(a, a.count + i) * (A)6.28318530717958647692;
-    ((T*)a.out)[i] = narrow<T>(radius * cos(angle));
+  constexpr int LANES = 4 / WORDS;
+  EACH_BLOCK(i, LANES) {
+    const Block block(a.seed, a.first + i);
+    for (int lane = 0; lane < LANES && i * LANES + lane < a.count; lane += 2) {
+      const A radius = sqrt(log(1 - unit_of<A>(block.words + lane * WORDS)) * -2);
+      const A angle = unit_of<A>(block.words + (lane + 1) * WORDS) * (A)6.28318530717958647692;
+      T* out = (T*)a.out + i * LANES + lane;
+      out[0] = narrow<T>(radius * cos(angle));
+      if (i * LANES + lane + 1 < a.count) out[1] = narrow<T>(radius * sin(angle));
+    }
   }
 }
 

@@ -63,8 +63,10 @@ def _uniform(seed, offset, shape, dtype, device):
 
 def _normal(seed, offset, shape, dtype, device):
     wide = dtypes.float64 if dtype is dtypes.float64 else dtypes.float32
-    first, second = _uniform(seed, offset, (2, math.prod(shape)), wide, device)
-    return (np.sqrt(-2 * np.log(1 - first)) * np.cos(2 * math.pi * second)).reshape(shape)
+    count = math.prod(shape)
+    u, v = _uniform(seed, offset, ((count + 1) // 2, 2), wide, device).T
+    points = np.sqrt(-2 * np.log(1 - u)) * np.exp(2j * math.pi * v)
+    return np.stack([points.real, points.imag], 1).reshape(-1)[:count].reshape(shape)
 
 
 def _randint(seed, offset, low, high, shape, dtype, device):

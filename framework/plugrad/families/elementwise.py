@@ -7,20 +7,24 @@ from typing import Any, Literal, cast
 
 from plugrad import dtypes, shapes
 from plugrad.backends import watchers
-from plugrad.constants import constant
 from plugrad.contracts import Kernel
 from plugrad.dispatch import attach, dispatch
 from plugrad.errors import DtypeError
 from plugrad.families.declaration import DeclareTensorFunction, TensorFunction, publish
 from plugrad.families.delivery import deliver
-from plugrad.families.operands import NUMBERS, as_operand, device_of, promoted
+from plugrad.families.operands import (
+    NUMBERS,
+    as_operand,
+    device_of,
+    promoted,
+    remember_number,
+)
 from plugrad.op import Operator, tensor_names
 from plugrad.spec import Spec, spec_of
 from plugrad.tape import mode, node_of
 from plugrad.value import results
 
 Result = Literal["same", "float", "bool", "real", "float real"]
-_NUMBERS_PER_OPERATOR = 1 << 8
 
 _new = object.__new__
 
@@ -189,17 +193,8 @@ def _elementwise_call(operator: Operator) -> Callable[..., Any]:
 
 
 def _meet_number(operator: Operator, numbers: dict[Any, Any], input: Any, other: Any) -> Any:
-    """Call a binary operator on a tensor and a number, and remember the number as a tensor.
-
-    Only where the tensor's dtype stays as it is: then the same two meet again without promotion.
-    """
+    """Call a binary operator on a tensor and a number, and remember the number as a tensor."""
     out = dispatch(operator, (input, other), ())
     tensor, number = (input, other) if hasattr(input, "spec") else (other, input)
-    if type(number) in NUMBERS and not getattr(tensor, "level", 0) and number == number:
-        spec = tensor.spec
-        if promoted(operator.name, [tensor, number]) is spec.dtype and type(number) is not complex:
-            if len(numbers) >= _NUMBERS_PER_OPERATOR:
-                numbers.clear()
-            known = constant(number, spec.dtype, spec.device)
-            numbers[spec, type(number), number or repr(number)] = known
+    remember_number(numbers, operator.name, tensor, number)
     return out

@@ -6,10 +6,11 @@ from types import FunctionType
 from typing import Any, cast
 
 from plugrad import dtypes
+from plugrad.backends import watchers
 from plugrad.dispatch import dispatch, operators
 from plugrad.errors import DtypeError, ShapeError
 from plugrad.families.declaration import TensorFunction, publish
-from plugrad.families.operands import as_operand
+from plugrad.families.operands import as_operand, remember_number
 from plugrad.op import Operator, OperatorFunction
 from plugrad.spec import Spec
 from plugrad.tape import mode
@@ -83,6 +84,8 @@ def in_place(function: OperatorFunction) -> TensorFunction:
         writes=(first,),
     )
     plans = operator.plans
+    numbers: dict[Any, Any] = {}
+    watchers.append(numbers.clear)
 
     def call(input: Any, *others: Any) -> Any:
         return dispatch(operator, (input, *others[: count - 1]), others[count - 1 :])
@@ -90,8 +93,17 @@ def in_place(function: OperatorFunction) -> TensorFunction:
     def binary(input: Any, other: Any) -> Any:
         try:
             plan = plans[input.spec, other.spec]
-        except (KeyError, AttributeError):
+        except KeyError:
             return dispatch(operator, (input, other), ())
+        except AttributeError:
+            # A number: known already as a tensor, as a rule.
+            try:
+                other = numbers[input.spec, type(other), other or repr(other)]
+                plan = plans[input.spec, other.spec]
+            except (KeyError, TypeError):
+                out = dispatch(operator, (input, other), ())
+                remember_number(numbers, name, input, other)
+                return out
         kernel = plan.kernel
         traced = input.node or input.origin or other.node or other.origin
         if kernel is None or (traced is not None and mode.grad):

@@ -11,6 +11,7 @@ from plugrad.dtypes import DType
 from plugrad.errors import ArgumentError
 
 NUMBERS = frozenset({bool, int, float, complex})
+_NUMBERS_PER_OPERATOR = 1 << 8
 
 
 def promoted(operator: str, operands: list[Any]) -> DType:
@@ -28,6 +29,20 @@ def promoted(operator: str, operands: list[Any]) -> DType:
         else:
             scalars.append(_as_number(operator, operand).__class__)
     return dtypes.promote(dimensioned, zero_dim, scalars)
+
+
+def remember_number(numbers: dict[Any, Any], operator: str, tensor: Any, number: Any) -> None:
+    """Keep a number that an operator met beside a tensor, as a tensor, by the tensor's spec.
+
+    Only where the tensor's dtype stays as it is: then the same two meet again without promotion.
+    """
+    if type(number) in NUMBERS and not getattr(tensor, "level", 0) and number == number:
+        spec = tensor.spec
+        if promoted(operator, [tensor, number]) is spec.dtype and type(number) is not complex:
+            if len(numbers) >= _NUMBERS_PER_OPERATOR:
+                numbers.clear()
+            known = constant(number, spec.dtype, spec.device)
+            numbers[spec, type(number), number or repr(number)] = known
 
 
 def _as_number(operator: str, value: Any) -> Any:

@@ -12,7 +12,8 @@ from plugrad import dtypes, shapes
 from plugrad.errors import DtypeError
 from plugrad.families import composite, primitive
 from plugrad.ops.creation import cast, full
-from plugrad.ops.elementwise import cos, log, remainder, sqrt
+from plugrad.ops.elementwise import cos, log, remainder, sin, sqrt
+from plugrad.ops.joining import cat
 from plugrad.ops.views import reshape, slice_dim
 from plugrad.spec import spec_of
 
@@ -57,16 +58,20 @@ def uniform(seed, offset, shape, dtype, device):
 
 @composite(_random_spec("normal"))
 def normal(seed, offset, shape, dtype, device):
-    """Normal numbers of mean 0 and variance 1: Box-Muller on uniform numbers, the cosine half.
+    """Normal numbers of mean 0 and variance 1: of two uniform numbers u and v, a radius `sqrt(-2
+    log(1 - u))` times the cosine of `2 pi v`, and times its sine.
 
     G. E. P. Box, M. E. Muller, A note on the generation of random normal deviates, Annals of
     Mathematical Statistics 29 (1958).
     """
     count = shapes.numel(shape)
+    pairs = (count + 1) // 2
     wide = dtypes.float64 if dtype is dtypes.float64 else dtypes.float32
-    pairs = uniform(seed, offset, (2, count), wide, device)
-    radius = sqrt(log(1 - pairs[0]) * -2)  # 1 - u is never 0
-    return cast(reshape(radius * cos(pairs[1] * (2 * math.pi)), shape), dtype)
+    drawn = uniform(seed, offset, (pairs, 2), wide, device)
+    radius = sqrt(log(1 - slice_dim(drawn, 1, 0, 1, 1)) * -2)  # 1 - u is never 0
+    angle = slice_dim(drawn, 1, 1, 2, 1) * (2 * math.pi)
+    both = reshape(cat((radius * cos(angle), radius * sin(angle)), 1), (2 * pairs,))
+    return cast(reshape(slice_dim(both, 0, 0, count, 1), shape), dtype)
 
 
 @composite(lambda shape, dtype, device: spec_of(shape, dtype, device))

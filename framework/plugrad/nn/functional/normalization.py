@@ -92,14 +92,16 @@ def batch_norm(
         )
     out, average, variance = normalization.batch_norm(input, weight, bias, eps)
     with no_grad():
-        _move(running_mean, average.detach(), momentum)
-        _move(running_var, variance.detach(), momentum, count / (count - 1))
+        _move(running_mean, average, momentum)
+        _move(running_var, variance, momentum, count / (count - 1))
     return out
 
 
 def _move(running: Tensor | None, new: Any, momentum: float, correction: float = 1.0) -> None:
     if running is not None:
-        running.copy_(running * (1 - momentum) + new * (momentum * correction))
+        # As it is where no transform has wrapped it: to detach gives memory, and has its price.
+        new = new.detach() if new.level else new
+        running.mul_(1 - momentum).add_(new * (momentum * correction))
 
 
 def group_norm(
