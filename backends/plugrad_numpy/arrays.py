@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import wraps
 from typing import Any
 
@@ -25,17 +25,23 @@ HALVES = (NATIVE[dtypes.float16], NATIVE[dtypes.bfloat16])
 HALF_CHARS = "".join(native.char for native in HALVES)
 
 
+def _quiet_context() -> Context:
+    context = copy_context()
+    context.run(np.seterr, all="ignore")
+    return context
+
+
 class _Quiet(threading.local):
-    """A context per thread in which NumPy does not warn of infinities and NaNs: they are results.
+    """Contexts of a thread in which NumPy does not warn of infinities and NaNs: they are results.
 
     Entering `np.errstate` at each call would cost more than a small addition; running a ufunc in a
-    prepared context costs next to nothing, and leaves the user's own settings alone.
+    prepared context, by `run`, costs next to nothing, and leaves the user's own settings alone. No
+    context can be entered twice: kernels, which may call others, take one of those that are `free`.
     """
 
     def __init__(self) -> None:
-        context = copy_context()
-        context.run(np.seterr, all="ignore")
-        self.run = context.run
+        self.run = _quiet_context().run
+        self.free: list[Context] = []
 
 
 ieee = _Quiet()
@@ -46,8 +52,12 @@ def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def run(*arguments: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return function(*arguments)
+        free = ieee.free
+        context = free.pop() if free else _quiet_context()
+        try:
+            return context.run(function, *arguments)
+        finally:
+            free.append(context)
 
     return run
 

@@ -53,8 +53,8 @@ class Heads:
     """
 
     def __init__(self, query, key, value, mask, kept, causal, scale):
-        operands = [x for x in (query, key, value, mask, kept) if x is not None]
-        self.lead = np.broadcast_shapes(*[x.shape[:-2] for x in operands])
+        leads = {x.shape[:-2] for x in (query, key, value, mask, kept) if x is not None}
+        self.lead = np.broadcast_shapes(*leads) if len(leads) > 1 else leads.pop()
         self.query, self.key, self.value = (self._stack(x) for x in (query, key, value))
         self.kept = None if kept is None else self._shared(kept)
         self.causal, self.scale = causal, scale
@@ -117,7 +117,9 @@ class Heads:
                 yield _Block(slice(head, head + heads), slice(row, end), slice(0, seen))
 
     def _stack(self, x):
-        return np.broadcast_to(x, (*self.lead, *x.shape[-2:])).reshape(-1, *x.shape[-2:])
+        if x.shape[:-2] != self.lead:
+            x = np.broadcast_to(x, (*self.lead, *x.shape[-2:]))
+        return x.reshape(-1, *x.shape[-2:])
 
     def _shared(self, x):
         """One matrix for all, if that is what there is."""

@@ -121,6 +121,8 @@ def to_tuple(
     value: SupportsIndex | Sequence[SupportsIndex], n: int, operator: str, argument: str
 ) -> tuple[int, ...]:
     """A parameter per spatial axis: one int, or a sequence of one, stands for all `n`."""
+    if value.__class__ is int:
+        return (cast(int, value),) * n
     values = as_ints(value if isinstance(value, Sequence) else (value,), operator, argument)
     if len(values) == n:
         return values
