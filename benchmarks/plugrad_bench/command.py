@@ -19,6 +19,7 @@ from rich.text import Text
 
 from plugrad.errors import ArgumentError, PlugradError, UnknownBackendError
 from plugrad_bench.errors import MisuseError
+from plugrad_bench.page import write_page
 from plugrad_bench.picture import draw
 from plugrad_bench.plan import make_plan
 from plugrad_bench.results import Comparison, read
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
+        _check_folders(options)
         return _report(options) if options.report else _measure(options)
     except (MisuseError, ArgumentError, UnknownBackendError) as error:
         return _complain(error, MISUSED)
@@ -64,14 +66,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, metavar="N", help="threads that a call may use")
     add("--json", type=Path, default=JSON, metavar="FILE", help="where the figures go")
     add("--picture", type=Path, default=PICTURE, metavar="FILE", help="where the picture goes")
+    add("--page", type=Path, metavar="FILE", help="a page of Markdown with the figures")
     add("--report", type=Path, metavar="JSON", help="measure nothing, draw this earlier result")
     return parser
 
 
-def _measure(options: Any) -> int:
-    for option, file in (("--json", options.json), ("--picture", options.picture)):
-        if not file.resolve().parent.is_dir():
+def _check_folders(options: Any) -> None:
+    files = {"--json": options.json, "--picture": options.picture, "--page": options.page}
+    for option, file in files.items():
+        if file is not None and not file.resolve().parent.is_dir():
             raise MisuseError(f"{option}: there is no folder {str(file.parent)!r}")
+
+
+def _measure(options: Any) -> int:
     if options.threads < 1:
         raise MisuseError(f"--threads: expected at least 1, got {options.threads}")
     plan = make_plan(
@@ -103,7 +110,7 @@ def _measure(options: Any) -> int:
         )
     if not comparison.measurements:
         return _complain("Interrupted before anything was measured.", INTERRUPTED)
-    _show(console, comparison, options.picture)
+    _show(console, comparison, options)
     console.print(f"Figures: {options.json}", markup=False, soft_wrap=True)
     if comparison.interrupted:
         return _complain(f"Interrupted; {options.json} holds what was measured.", INTERRUPTED)
@@ -111,24 +118,31 @@ def _measure(options: Any) -> int:
 
 
 def _report(options: Any) -> int:
-    _show(_console(), read(options.report), options.picture)
+    _show(_console(), read(options.report), options)
     return OK
 
 
-def _show(console: Console, comparison: Comparison, picture: Path) -> None:
+def _show(console: Console, comparison: Comparison, options: Any) -> None:
     print_tables(console, comparison)
     console.print()
-    console.print(_draw(comparison, picture), markup=False, soft_wrap=True)
+    drawn = _draw(comparison, options.picture)
+    console.print(drawn or f"Picture: {options.picture}", markup=False, soft_wrap=True)
+    if options.page is not None:
+        page, picture = options.page.resolve(), options.picture.resolve()
+        beside = not drawn and picture.is_relative_to(page.parent)
+        write_page(comparison, page, picture if beside else None)
+        console.print(f"Page: {options.page}", markup=False, soft_wrap=True)
 
 
 def _draw(comparison: Comparison, picture: Path) -> str:
+    """Draw; returns why not."""
     if not any(comparison.ratios(side) for side in comparison.challengers):
         return f"No picture: there is nothing to compare with {comparison.reference}."
     try:
         draw(comparison, picture)
     except ImportError:
         return "No picture: it needs matplotlib (pip install 'plugrad[bench]')."
-    return f"Picture: {picture}"
+    return ""
 
 
 def _console() -> Console:

@@ -76,6 +76,8 @@ class Comparison:
     threads: int
     quick: bool
     version: str
+    #: What it ran on: the processor, and versions of what computes.
+    machine: str = ""
     interrupted: bool = False
     measurements: list[Measurement] = field(default_factory=list)
 

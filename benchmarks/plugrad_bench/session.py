@@ -16,6 +16,7 @@ import pytest
 
 import plugrad
 from plugrad_bench import suite
+from plugrad_bench.machine import describe_machine
 from plugrad_bench.measure import measure
 from plugrad_bench.plan import Plan
 from plugrad_bench.results import KEY, Comparison
@@ -64,6 +65,7 @@ class _Session:
             plan.threads,
             plan.quick,
             plugrad.__version__,
+            describe_machine(),
         )
         self.trouble: list[str] = []
         self.saved = False

@@ -32,7 +32,7 @@ def print_tables(console: Console, run: Comparison) -> None:
     tables = {
         f"in steady state: {steady}": _steady_table(run, full=full),
         "beyond that, a first call takes (to compile, load, allocate)": _start_table(run),
-        f"geometric mean of {quotient}": _summary(run),
+        f"geometric mean of {quotient}": _summary_table(run),
     }
     for title, table in tables.items():
         if table.row_count:
@@ -102,16 +102,24 @@ def _start_table(run: Comparison) -> Table:
     return table
 
 
-def _summary(run: Comparison) -> Table:
-    """The geometric means of each side's ratios, by size, and what it could not do."""
-    sizes = list(dict.fromkeys([size for _, _, size in run.lines()]))
+def _summary_table(run: Comparison) -> Table:
     table = _new_table()
-    table.add_column("backend", no_wrap=True)
-    for size in sizes:
-        name = "training steps" if size is None else f"size {size_label(size)}"
+    heads, rows = summary(run)
+    table.add_column(heads[0], no_wrap=True)
+    for name in heads[1:]:
         table.add_column(name, justify="right", no_wrap=True)
-    for column in ("all", "faster in", "declined", "failed"):
-        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def summary(run: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows: the geometric means of each side's ratios, by size, and what it could not
+    do.
+    """
+    sizes = list(dict.fromkeys([size for _, _, size in run.lines()]))
+    named = ["training steps" if size is None else f"size {size_label(size)}" for size in sizes]
+    rows: list[list[str]] = []
     for side in run.challengers:
         found = [each for each in run.measurements if each.side == side]
         ratios = run.ratios(side)
@@ -119,8 +127,8 @@ def _summary(run: Comparison) -> Table:
         declined = sum(bool(each.problem) for each in found) - failed
         faster = f"{sum(ratio < 1 for ratio in ratios)} of {len(ratios)}"
         means = [_mean(run.ratios(side, size)) for size in sizes]
-        table.add_row(side, *means, _mean(ratios), faster, str(declined), str(failed))
-    return table
+        rows.append([side, *means, _mean(ratios), faster, str(declined), str(failed)])
+    return ["backend", *named, "all", "faster in", "declined", "failed"], rows
 
 
 def _mean(ratios: list[float]) -> str:

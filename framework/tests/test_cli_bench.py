@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("typer")
@@ -26,6 +28,8 @@ from plugrad_bench.cases import operator_cases, step_cases
 from plugrad_bench.clock import Call, Effort
 from plugrad_bench.command import main
 from plugrad_bench.inputs import Inputs
+from plugrad_bench.machine import describe_machine
+from plugrad_bench.page import write_page
 from plugrad_bench.results import (
     KEY,
     Comparison,
@@ -227,6 +231,7 @@ def test_the_command_outlives_ctrl_c_until_the_benchmarks_have_saved(
         (["--threads", "0"], "--threads: expected at least 1, got 0"),
         (["--json", "nowhere/a.json"], "--json: there is no folder 'nowhere'"),
         (["--picture", "nowhere/a.png"], "--picture: there is no folder 'nowhere'"),
+        (["--page", "nowhere/a.md"], "--page: there is no folder 'nowhere'"),
         (["--report", "nothing.json"], "nothing.json: cannot be read"),
         (["--report", __file__], "not a result of plugrad bench"),
     ],
@@ -334,9 +339,11 @@ def test_an_earlier_result_can_be_shown_again(
     file, picture = tmp_path / "a.json", tmp_path / "a.png"
     file.write_text(json.dumps({KEY: synthetic().as_dict()}), encoding="utf-8")
     assert read(file) == synthetic()
-    assert main(["--report", str(file), "--picture", str(picture)]) == 0
+    page = tmp_path / "a.md"
+    assert main(["--report", str(file), "--picture", str(picture), "--page", str(page)]) == 0
     assert "declined: not today" in capsys.readouterr().out
     assert picture.read_bytes().startswith(PNG)
+    assert "](a.png)" in page.read_text(encoding="utf-8")
 
 
 def test_without_matplotlib_the_command_says_so(
@@ -401,6 +408,34 @@ def test_names_of_cases_are_unique() -> None:
 def test_the_digits_cnn_is_that_of_the_training_command() -> None:
     [step] = [step for step in STEPS if step.label.startswith("digits")]
     assert repr(step.model(open_side("numpy", threads=1).xp)) == repr(cnn())
+
+
+def test_the_page_says_everything_and_first_where_a_side_is_slower(tmp_path: Path) -> None:
+    picture, page = tmp_path / "pictures" / "bench.png", tmp_path / "bench.md"
+    write_page(synthetic(), page, picture)
+    said = page.read_text(encoding="utf-8")
+    assert "![Ratios by operator, size and side](pictures/bench.png)" in said
+    assert (
+        "| add | 8 | 1.00 µs | 2.00 µs, **2.00×** (2.00× to 2.00×) | declined: not today |" in said
+    )
+    assert "| numpy | 2.00× | 0.50× | 1.00× | 1 of 2 | 0 | 0 |" in said
+    assert said.endswith("## Where mine is slower\n\n- 4.00× add of 4K elements\n")
+
+
+def test_a_page_of_what_is_nowhere_slower_says_so(tmp_path: Path) -> None:
+    run = comparison(
+        Measurement("add", "elementwise", 8, "numpy", 1e-6, 1e-6, Ratio(0.5, 0.5, 0.5))
+    )
+    write_page(run, tmp_path / "bench.md")
+    said = (tmp_path / "bench.md").read_text(encoding="utf-8")
+    assert "## Where numpy is slower\n\nNowhere." in said
+    assert "![" not in said
+
+
+def test_the_machine_is_described_with_what_computes() -> None:
+    said = describe_machine()
+    assert f"Python {platform.python_version()}" in said
+    assert f"numpy {np.__version__}" in said
 
 
 # The clock.

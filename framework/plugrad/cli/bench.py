@@ -69,6 +69,9 @@ def bench(
     picture: Annotated[Path, typer.Option(metavar="FILE", help="File for the picture.")] = Path(
         "plugrad-bench.png"
     ),
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File for a page of Markdown.")
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(metavar="JSON", help="Measure nothing, show this earlier result."),
@@ -91,6 +94,7 @@ def bench(
         "--threads": threads,
         "--json": json,
         "--picture": picture,
+        "--page": page,
         "--report": report,
     }
     arguments = [f"{name}={value}" for name, value in options.items() if value is not None]
