@@ -85,23 +85,32 @@ def embedding_bag(
     kept = None if padding_idx is None else index != padding_idx
     if mode == "max":
         return _largest(rows, starts, kept, count)
-    total = index.numel()
-    one = ones(count, dtype=int64, device=index.device)
-    begun = index_add(zeros(total + 1, dtype=int64, device=index.device), 0, starts, one)
-    bags = cumsum(begun, 0)[:total] - 1
     if per_sample_weights is not None:
-        rows = rows * per_sample_weights.reshape(total, 1)
+        rows = rows * per_sample_weights.reshape(index.numel(), 1)
     if kept is not None:
         rows = where(kept.unsqueeze(1), rows, 0)
-    out = zeros(count, weight.shape[1], dtype=rows.dtype, device=rows.device)
-    out = index_add(out, 0, bags, rows)
+    bags = None if input.ndim == 2 else _bags(starts, count, index)
+
+    def sums(x: Tensor) -> Tensor:
+        """Of what each element of `index` has, by bag."""
+        if bags is None:
+            return x.reshape(*input.shape, *x.shape[1:]).sum(1)
+        empty = zeros(count, *x.shape[1:], dtype=x.dtype, device=x.device)
+        return index_add(empty, 0, bags, x)
+
     if mode == "sum":
-        return out
-    counted = ones(total, dtype=rows.dtype, device=rows.device)
-    if kept is not None:
-        counted = kept.to(rows.dtype)
-    sizes = index_add(zeros(count, dtype=rows.dtype, device=rows.device), 0, bags, counted)
-    return out / clamp_min(sizes, 1).unsqueeze(1)
+        return sums(rows)
+    one = ones(index.numel(), dtype=rows.dtype, device=rows.device)
+    sizes = sums(one if kept is None else kept.to(rows.dtype))
+    return sums(rows) / clamp_min(sizes, 1).unsqueeze(1)
+
+
+def _bags(starts: Tensor, count: int, index: Tensor) -> Tensor:
+    """Which of the bags, that begin at `starts`, each element of `index` is in."""
+    total = index.numel()
+    begun = zeros(total + 1, dtype=int64, device=index.device)
+    one = ones(count, dtype=int64, device=index.device)
+    return cumsum(index_add(begun, 0, starts, one), 0)[:total] - 1
 
 
 def _starts(
