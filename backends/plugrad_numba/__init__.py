@@ -32,6 +32,7 @@ def plugrad_manifest() -> Manifest:
                 "loss",
                 "comparison",
                 "creation",
+                "copying",
                 "reduction",
                 "optimizer",
                 "indexing",

@@ -14,7 +14,7 @@ import plugrad as pg
 
 pytest.importorskip("numba", reason="the Numba backend needs plugrad[numba]")
 
-from plugrad_numba import creation, indexing, sampling, threads
+from plugrad_numba import copying, creation, indexing, sampling, threads
 
 from .numba_helpers import cache_of_this_run as cache_of_this_run
 from .numba_helpers import normal, of_numpy, places
@@ -162,3 +162,36 @@ def test_singles_are_rounded_to_halves_as_by_numpy(dtype: pg.dtype) -> None:
     np.testing.assert_array_equal(np.isnan(found), np.isnan(want))
     kept = ~np.isnan(x)
     np.testing.assert_array_equal(found[kept].view(np.uint16), want[kept].view(np.uint16))
+
+
+# copies -------------------------------------------------------------------------------------------
+
+
+def moved(dtype: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+    x = np.random.default_rng(0).integers(0, 99, shape)
+    return x.astype(dtype).transpose(axes)
+
+
+@pytest.mark.parametrize("dtype", ["?", "f2", "i4", "f8", "c8"])
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((300, 129), (1, 0)),
+        ((7, 64, 65), (2, 0, 1)),
+        ((3, 40, 5, 70), (0, 3, 1, 2)),
+        ((6, 33, 4, 65), (3, 2, 1, 0)),
+    ],
+)
+def test_a_copy_of_moved_axes_lies_in_order(dtype: str, shape: Any, axes: Any) -> None:
+    x = moved(dtype, shape, axes)
+    assert_agrees(copying.clone, x)
+    assert copying.clone(x).flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "axes"),
+    [("f4", (5, 64, 8, 32), (0, 2, 1, 3)), ("c16", (300, 129), (1, 0)), ("f4", (9, 9), (1, 0))],
+    ids=["in runs", "wide elements", "small"],
+)
+def test_copies_that_numpy_makes_as_well_are_left_to_it(dtype: str, shape: Any, axes: Any) -> None:
+    assert copying.clone(moved(dtype, shape, axes)) is None
