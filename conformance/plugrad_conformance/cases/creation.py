@@ -281,6 +281,15 @@ CASES = (
         differentiable=False,
         result=lambda dtype, params: params[0],
     ),
+    # In every order of memory, and large enough for a way of its own.
+    Case(
+        ops.clone,
+        each(matrix=call(reals(131, 127)), stack=call(reals(3, 79, 73))),
+        lambda x: x,
+        EXACT,
+        SINGLE,
+        differentiable=False,
+    ),
     Case(
         ops.clone,
         each(large_numbers=call(wide(61))),
