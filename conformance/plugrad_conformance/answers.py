@@ -8,7 +8,8 @@ from typing import Any, Literal
 import plugrad
 from plugrad.backends import BODIES
 from plugrad_conformance.journal import Answer
-from plugrad_conformance.rows import Row, leaves, nested, to_tensors
+from plugrad_conformance.layouts import Layout
+from plugrad_conformance.rows import Row, leaves, nested, to_tensor
 
 #: "computes": must give the right answer. "stores": may decline with an UnsupportedError. "lacks":
 #: must raise one.
@@ -40,10 +41,20 @@ def kernels_of(operator: Any, device: str) -> list[Any]:
     ]
 
 
-def call_kernel(row: Row, device: str, kernel: Callable[..., Any]) -> Any:
-    """What a kernel gives for a row's tensors, as native arrays; None where it declines."""
+def call_kernel(
+    row: Row, device: str, kernel: Callable[..., Any], layout: Layout | None = None
+) -> Any:
+    """What a kernel gives for a row's tensors, of a layout where they have it, as native arrays;
+    None where it declines.
+    """
     operator = row.case.operator
-    arguments, params = to_tensors(row.arrays(), device), row.params(device)
+
+    def laid_out(array: Any) -> Any:
+        if layout is None or not layout.fits(array.shape):
+            return to_tensor(array, device)
+        return layout.look(to_tensor(layout.store(array), device), array.shape)
+
+    arguments, params = nested(laid_out, row.arrays()), row.params(device)
     if operator.prepare is not None:
         arguments, params = operator.prepare(arguments, params)
     for position in operator.writes:
