@@ -45,6 +45,12 @@ from plugrad.dtypes import promote_types as promote_types
 from plugrad.dtypes import set_default_dtype as set_default_dtype
 from plugrad.dtypes import uint8 as uint8
 
+from plugrad.formats import MemoryFormat as memory_format
+from plugrad.formats import channels_last as channels_last
+from plugrad.formats import channels_last_3d as channels_last_3d
+from plugrad.formats import contiguous_format as contiguous_format
+from plugrad.formats import preserve_format as preserve_format
+
 # Floor 1: the gate
 from plugrad import backends as backends
 from plugrad.hooks import kernel as kernel
@@ -166,6 +172,7 @@ from plugrad.functions.linalg import mv as mv
 from plugrad.functions.linalg import outer as outer
 from plugrad.functions.linalg import trace as trace
 from plugrad.functions.linalg import vdot as vdot
+from plugrad.functions.memory import clone as clone
 from plugrad.functions.norms import cdist as cdist
 from plugrad.functions.norms import frobenius_norm as frobenius_norm
 from plugrad.functions.norms import norm as norm
@@ -335,7 +342,6 @@ from plugrad.ops.comparison import lt as less
 from plugrad.ops.comparison import lt as lt
 from plugrad.ops.comparison import ne as ne
 from plugrad.ops.comparison import ne as not_equal
-from plugrad.ops.creation import clone as clone
 from plugrad.ops.elementwise import abs as abs
 from plugrad.ops.elementwise import abs as absolute
 from plugrad.ops.elementwise import acos as acos

@@ -14,6 +14,7 @@ from plugrad.functions import (
     indexing,
     joining,
     linalg,
+    memory,
     numbers,
     older_linalg,
     quantiles,
@@ -29,7 +30,7 @@ from plugrad.functions import (
 from plugrad.functions import elementwise as functions
 from plugrad.functions import systems as solving
 from plugrad.in_place import InPlaceMethods, polygamma
-from plugrad.ops import activation, comparison, creation, elementwise, systems
+from plugrad.ops import activation, comparison, elementwise, systems
 from plugrad.ops import numbers as parts
 from plugrad.ops import reduction as reduce
 from plugrad.ops import special as gamma
@@ -273,7 +274,9 @@ class Methods(InPlaceMethods):
     multinomial = variates.multinomial
 
     # memory
-    clone = creation.clone
+    clone = memory.clone
+    contiguous = memory.contiguous
+    is_contiguous = memory.is_contiguous
 
     # shapes and views
     view = views.view

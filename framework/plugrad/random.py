@@ -19,6 +19,8 @@ from plugrad.devices import META
 from plugrad.dtypes import DType
 from plugrad.errors import ArgumentError, DtypeError, RangeError
 from plugrad.families import delivers
+from plugrad.formats import MemoryFormat, preserve_format
+from plugrad.functions.memory import laid_out_like
 from plugrad.ops import sampling
 from plugrad.ops.creation import cast, copy_
 from plugrad.ops.views import view_as_complex
@@ -143,11 +145,12 @@ def rand_like(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat | None = preserve_format,
     generator: Generator | None = None,
 ) -> Tensor:
     """`rand` with a tensor's shape, dtype and device."""
     made = draw_uniform(input.shape, dtype or input.dtype, device or input.device, generator)
+    made = laid_out_like(made, input, memory_format, "rand_like")
     return made.requires_grad_() if requires_grad else made
 
 
@@ -157,11 +160,12 @@ def randn_like(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat | None = preserve_format,
     generator: Generator | None = None,
 ) -> Tensor:
     """`randn` with a tensor's shape, dtype and device."""
     made = draw_normal(input.shape, dtype or input.dtype, device or input.device, generator)
+    made = laid_out_like(made, input, memory_format, "randn_like")
     return made.requires_grad_() if requires_grad else made
 
 
@@ -195,7 +199,7 @@ def randint_like(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat | None = preserve_format,
     generator: Generator | None = None,
 ) -> Tensor:
     """`randint` with a tensor's shape, dtype and device."""
@@ -203,6 +207,7 @@ def randint_like(
         low, high = 0, low
     where, dtype = device or input.device, dtype or input.dtype
     made = integers("randint_like", low, high, input.shape, dtype, where, generator)
+    made = laid_out_like(made, input, memory_format, "randint_like")
     return made.requires_grad_() if requires_grad else made
 
 

@@ -16,7 +16,9 @@ from plugrad.devices import META, Device
 from plugrad.dtypes import DType
 from plugrad.encoding import decode
 from plugrad.errors import ArgumentError, AutogradError, DtypeError, ShapeError
+from plugrad.formats import MemoryFormat, preserve_format
 from plugrad.functions import linalg, views
+from plugrad.functions.memory import converted
 from plugrad.kinds import Kinds
 from plugrad.legacy import construct
 from plugrad.methods import Methods
@@ -130,10 +132,6 @@ class Tensor(Kinds, Methods):
             extent = shapes.extent(root.spec.shape, strides, offset)
             bytes_ = max(bytes_, extent * root.spec.dtype.itemsize)
         return bytes_ // self.spec.dtype.itemsize
-
-    def is_contiguous(self) -> bool:
-        """Whether the elements lie in C order without gaps."""
-        return shapes.is_contiguous(self.spec.shape, self.layout[0])
 
     def untyped_storage(self) -> Storage:
         """The storage, which views share."""
@@ -364,26 +362,29 @@ class Tensor(Kinds, Methods):
         """This tensor with another dtype, on another device, or both as another tensor; itself if
         nothing changes.
         """
-        device, dtype, copy = _target(where, named)
+        device, dtype, copy, memory_format = _target(where, named)
         result: Tensor = self
         if device is not None and device is not self.spec.device:
             result = to_device(result, device)
         if dtype is not None and dtype is not result.spec.dtype:
             result = memory.cast(result, dtype)
-        return memory.clone(self) if copy and result is self else result
+        if result is self and not copy and memory_format is None:
+            return self
+        return converted(result, self, memory_format, copy, "to")
 
-    def cpu(self) -> Tensor:
+    def cpu(self, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """On the default CPU backend."""
-        return self.to(device="cpu")
+        return self.to(device="cpu", memory_format=memory_format)
 
-    def cuda(self, device: int | DeviceLike = None) -> Tensor:
-        """On a CUDA device, the first if none is named."""
+    def cuda(
+        self,
+        device: int | DeviceLike = None,
+        non_blocking: bool = False,
+        memory_format: MemoryFormat = preserve_format,
+    ) -> Tensor:
+        """On a CUDA device, the first if none is named; `non_blocking` changes nothing."""
         named = Device("cuda", device) if isinstance(device, int) else device or "cuda"
-        return self.to(device=named)
-
-    def contiguous(self) -> Tensor:
-        """Itself if its elements lie in C order, else a copy in which they do."""
-        return self if self.is_contiguous() else memory.clone(self)
+        return self.to(device=named, memory_format=memory_format)
 
     # Python's protocols -----------------------------------------------------------------------
 
@@ -495,9 +496,9 @@ def ones_for(output: Tensor, operator: str) -> Tensor:
     return memory.full(spec.shape, 1, spec.dtype, spec.device)
 
 
-def _target(where: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, Any]:
+def _target(where: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
     device, dtype = named.get("device"), named.get("dtype")
-    copy = named.get("copy", False)
+    copy, memory_format = named.get("copy", False), named.get("memory_format")
     for each in where:
         if isinstance(each, Value):
             device, dtype = each.spec.device, each.spec.dtype
@@ -505,7 +506,8 @@ def _target(where: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, An
             dtype = each
         elif each is not None and not isinstance(each, bool):
             device = each  # a bool is PyTorch's positional non_blocking, which changes nothing here
-    return None if device is None else resolve_device(device), dtype, copy
+    where_to = None if device is None else resolve_device(device)
+    return where_to, dtype, copy, memory_format
 
 
 def _from_pickle(

@@ -20,7 +20,7 @@ import pytest
 
 FLOORS = (
     # 0 values: the standard library
-    "_version errors dtypes devices encoding shapes geometry spec storage",
+    "_version errors dtypes devices encoding shapes geometry formats spec storage",
     # 1 gate: the only place that names pluggy
     "hooks contracts discovery backends inventory",
     # 2 operator

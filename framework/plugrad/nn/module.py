@@ -13,6 +13,7 @@ from typing import Any, Self
 from plugrad.creation import DeviceLike, empty_like
 from plugrad.dtypes import DType
 from plugrad.errors import ArgumentError, DtypeError, KindError
+from plugrad.formats import MemoryFormat
 from plugrad.nn.hooks import Hooked, everywhere, registered
 from plugrad.nn.parameter import Buffer, Parameter
 from plugrad.nn.state import Stateful
@@ -285,9 +286,17 @@ class Module(Stateful, Hooked):
             else:
                 parameter.grad = parameter.grad.detach().zero_()
 
-    def to(self, *where: Any, device: DeviceLike = None, dtype: DType | None = None) -> Self:
+    def to(
+        self,
+        *where: Any,
+        device: DeviceLike = None,
+        dtype: DType | None = None,
+        non_blocking: bool = False,
+        memory_format: MemoryFormat | None = None,
+    ) -> Self:
         """Move all parts to a device, cast floating ones to a dtype, or both, as another tensor is;
-        in place.
+        in place. Parts of 4 and 5 axes are laid out in `memory_format`; `non_blocking` changes
+        nothing.
         """
         for each in where:
             if isinstance(each, Value):
@@ -301,7 +310,10 @@ class Module(Stateful, Hooked):
 
         def convert(tensor: Tensor) -> Tensor:
             own = tensor.dtype.is_floating_point or tensor.dtype.is_complex
-            return tensor.to(device=device, dtype=dtype if own else None)
+            kept = dtype if own else None
+            if memory_format is None or tensor.ndim not in (4, 5):
+                return tensor.to(device=device, dtype=kept)
+            return tensor.to(device=device, dtype=kept, memory_format=memory_format)
 
         return self._convert(convert)
 
