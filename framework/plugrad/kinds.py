@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from plugrad import dtypes, legacy
+from plugrad.backends import resolve_device
 from plugrad.errors import ArgumentError, AutogradError, KindError, ShapeError
 from plugrad.formats import MemoryFormat, has_format, preserve_format
 from plugrad.functions import questions, views
@@ -118,6 +119,13 @@ class Kinds(Value):
     def is_pinned(self, device: Any = None) -> Any:
         """Whether the memory is page-locked: never."""
         return False
+
+    def pin_memory(self, device: Any = None) -> Tensor:
+        """Itself: the CUDA backend sends everything to its device by way of page-locked memory.
+        Raises where there is no CUDA device.
+        """
+        resolve_device("cuda")
+        return self  # type: ignore[return-value]
 
     def is_shared(self) -> Any:
         """Whether other processes see the memory: never; workers are sent copies."""

@@ -26,7 +26,8 @@ BANNER = "stand-in for cupy: NOT CUDA, NumPy on the CPU"
 def run(program: str, **environment: str) -> str:
     """What a program prints whose `cupy` is the stand-in."""
     script = "import plugrad as pg\n" + textwrap.dedent(program)
-    known = {**os.environ, "PYTHONPATH": str(STANDIN), **environment}
+    paths = [str(STANDIN), *filter(None, [os.environ.get("PYTHONPATH")])]
+    known = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
         env=known,
@@ -442,3 +443,10 @@ def test_statistics_are_refused_by_a_backend_without_the_service():
     finally:
         pg.backends.unload("bare")
         pg.backends.discovery.withdraw("bare")
+
+
+def test_memory_is_page_locked_only_beside_a_device(no_cuda):
+    with pytest.raises(BackendImportError):
+        pg.ones(3).pin_memory()
+    told = run("x = pg.ones(3); print(x.pin_memory() is x, x.is_pinned())")
+    assert told == "True False"
