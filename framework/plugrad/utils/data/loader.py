@@ -49,9 +49,10 @@ class DataLoader:
     but have copies of locks and libraries without the threads that these belong to, and may hang
     where the program used threads before, as NumPy, Numba and CUDA do.
 
-    `pin_memory` is what the CUDA backend does for all that it is sent: a batch goes to the device by
-    way of page-locked memory, while the program goes on. The batches themselves are in ordinary
-    memory, and a warning says so where there is no CUDA device. `pin_memory_device` changes nothing.
+    `pin_memory` is what the CUDA backend does for all that it is sent: a batch goes to the device
+    by way of page-locked memory, while the program goes on. The batches themselves are in ordinary
+    memory, and a warning says so where there is no CUDA device. `pin_memory_device` changes
+    nothing.
     """
 
     def __init__(
