@@ -495,7 +495,7 @@ from plugrad.windows import kaiser_window as kaiser_window
 newaxis = None
 
 # Floor 6, and what few programs need: loaded when first named.
-_MODULES = ("fft", "linalg", "nn", "optim", "special", "utils")
+_MODULES = ("fft", "linalg", "nn", "optim", "special", "testing", "utils")
 
 if _TYPE_CHECKING:
     from plugrad import fft as fft
@@ -503,6 +503,7 @@ if _TYPE_CHECKING:
     from plugrad import nn as nn
     from plugrad import optim as optim
     from plugrad import special as special
+    from plugrad import testing as testing
     from plugrad import utils as utils
     from plugrad.late import *  # noqa: F403  (its names, for type checkers)
 
