@@ -176,6 +176,8 @@ def _compare_tensors(actual: Tensor, expected: Tensor, options: _Options, place:
             )
     rtol, atol = options.tolerances_of(actual.dtype, expected.dtype)
     common = promote_types(actual.dtype, expected.dtype)
+    if common.kind in ("bool", "int"):
+        common = dtypes.int64  # in which differences are numbers, and below 0 too
     one, other = actual.to(expected.device, common), expected.to(common)
     matches = isclose(one, other, rtol, atol, options.equal_nan)
     if not matches.all():
