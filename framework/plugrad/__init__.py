@@ -423,6 +423,7 @@ from plugrad import amp as amp
 from plugrad import autograd as autograd
 from plugrad import cuda as cuda
 from plugrad import func as func
+from plugrad.amp import GradScaler as GradScaler
 from plugrad.amp import autocast as autocast
 from plugrad.amp import get_autocast_dtype as get_autocast_dtype
 from plugrad.amp import is_autocast_enabled as is_autocast_enabled
@@ -480,6 +481,22 @@ from plugrad.random import randn_like as randn_like
 from plugrad.random import randperm as randperm
 from plugrad.random import seed as seed
 from plugrad.random import set_rng_state as set_rng_state
+from plugrad.settings import (
+    are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+)
+from plugrad.settings import get_deterministic_debug_mode as get_deterministic_debug_mode
+from plugrad.settings import get_float32_matmul_precision as get_float32_matmul_precision
+from plugrad.settings import get_num_interop_threads as get_num_interop_threads
+from plugrad.settings import (
+    is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+)
+from plugrad.settings import is_warn_always_enabled as is_warn_always_enabled
+from plugrad.settings import set_deterministic_debug_mode as set_deterministic_debug_mode
+from plugrad.settings import set_float32_matmul_precision as set_float32_matmul_precision
+from plugrad.settings import set_flush_denormal as set_flush_denormal
+from plugrad.settings import set_num_interop_threads as set_num_interop_threads
+from plugrad.settings import set_warn_always as set_warn_always
+from plugrad.settings import use_deterministic_algorithms as use_deterministic_algorithms
 from plugrad.shapes import Size as Size
 from plugrad.sparse import sparse_coo_tensor as sparse_coo_tensor
 from plugrad.tensor import Tensor as Tensor
