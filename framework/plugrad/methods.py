@@ -20,7 +20,9 @@ from plugrad.functions import (
     quantiles,
     rearranging,
     reduction,
+    reseating,
     scans,
+    sloping,
     sorting,
     special,
     spectra,
@@ -199,6 +201,8 @@ class Methods(InPlaceMethods):
     positive = numbers.positive
     polygamma = polygamma
     relu = activation.relu
+    prelu = sloping.prelu
+    hardshrink = sloping.hardshrink
 
     # comparisons, logic, bits
     eq = comparison.eq
@@ -276,6 +280,10 @@ class Methods(InPlaceMethods):
     # memory
     clone = memory.clone
     contiguous = memory.contiguous
+    resize_ = reseating.resize_
+    resize_as_ = reseating.resize_as_
+    set_ = reseating.set_
+    as_subclass = reseating.as_subclass
     is_contiguous = memory.is_contiguous
 
     # shapes and views

@@ -19,6 +19,7 @@ from plugrad.errors import ArgumentError, AutogradError, DtypeError, ShapeError
 from plugrad.formats import MemoryFormat, preserve_format
 from plugrad.functions import linalg, views
 from plugrad.functions.memory import converted
+from plugrad.functions.reseating import rooms
 from plugrad.kinds import Kinds
 from plugrad.legacy import construct
 from plugrad.methods import Methods
@@ -131,6 +132,8 @@ class Tensor(Kinds, Methods):
             strides, offset = root.place
             extent = shapes.extent(root.spec.shape, strides, offset)
             bytes_ = max(bytes_, extent * root.spec.dtype.itemsize)
+        if root.memory is not None:
+            bytes_ = rooms.get(root.memory, bytes_)
         return bytes_ // self.spec.dtype.itemsize
 
     def untyped_storage(self) -> Storage:
@@ -142,6 +145,8 @@ class Tensor(Kinds, Methods):
         place.
         """
         return id(self.settle().buffer) + self.layout[1] * self.spec.dtype.itemsize
+
+    const_data_ptr = data_ptr
 
     # autograd ---------------------------------------------------------------------------------
 
@@ -476,6 +481,13 @@ class Tensor(Kinds, Methods):
     def new_empty(self, *size: Any, **options: Any) -> Tensor:
         """An uninitialised tensor of this one's dtype and device."""
         return creation.empty(*size, **{"dtype": self.dtype, "device": self.device, **options})
+
+    def new_empty_strided(
+        self, size: Sequence[int], stride: Sequence[int], **options: Any
+    ) -> Tensor:
+        """An uninitialised tensor of this one's dtype and device, with these strides."""
+        options = {"dtype": self.dtype, "device": self.device, **options}
+        return creation.empty_strided(size, stride, **options)
 
     def new_full(self, size: Sequence[Any], fill_value: Any, **options: Any) -> Tensor:
         """One number throughout, in this tensor's dtype and device."""

@@ -308,3 +308,11 @@ def test_batch_norms_forget_their_running_statistics():
     )
     x = pg.randn(5, 3)
     assert pg.allclose(norm.eval()(x).mean(0), pg.zeros(3), atol=1e-6)
+
+
+def test_a_batch_of_nothing_leaves_the_running_statistics():
+    norm = nn.BatchNorm1d(3)
+    assert norm(pg.ones(0, 3)).shape == (0, 3)
+    assert norm.running_mean.tolist() == [0, 0, 0]
+    with pytest.raises(ArgumentError, match="eps"):
+        nn.BatchNorm1d(3, eps=0.0)(pg.ones(2, 3))
