@@ -451,6 +451,7 @@ from plugrad.creation import zeros as zeros
 from plugrad.creation import zeros_like as zeros_like
 from plugrad.exchange import asarray as asarray
 from plugrad.exchange import from_dlpack as from_dlpack
+from plugrad.exchange import from_file as from_file
 from plugrad.exchange import to_dlpack as to_dlpack
 from plugrad.func import vmap as vmap
 from plugrad.legacy import BFloat16Tensor as BFloat16Tensor

@@ -96,13 +96,13 @@ def set_flush_denormal(mode: bool) -> bool:
     return False
 
 
-def set_num_interop_threads(count: int) -> None:
+def set_num_interop_threads(num: int) -> None:
     """Ask for so many threads that run operators beside each other. There is one, the caller's:
     operators run in its order, each with up to `get_num_threads()`.
     """
-    if type(count) is not int or count < 1:
+    if type(num) is not int or num < 1:
         raise ArgumentError(
-            "set_num_interop_threads", "count", expected="an int of at least 1", got=repr(count)
+            "set_num_interop_threads", "num", expected="an int of at least 1", got=repr(num)
         )
 
 

@@ -43,8 +43,10 @@ class Tensor(Kinds, Methods):
 
     def __new__(cls, *data: Any, device: DeviceLike = None) -> Any:
         """PyTorch's old constructor: sizes give an uninitialised tensor, a sequence one of the
-        default dtype.
+        default dtype, a tensor the same memory outside the graph.
         """
+        if len(data) == 1 and isinstance(data[0], Tensor):
+            return data[0].detach()
         return construct(data, dtypes.get_default_dtype(), device)
 
     # metadata ---------------------------------------------------------------------------------
@@ -511,13 +513,18 @@ def ones_for(output: Tensor, operator: str) -> Tensor:
 def _target(where: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
     device, dtype = named.get("device"), named.get("dtype")
     copy, memory_format = named.get("copy", False), named.get("memory_format")
+    flags: list[bool] = []
     for each in where:
         if isinstance(each, Value):
             device, dtype = each.spec.device, each.spec.dtype
         elif isinstance(each, DType):
             dtype = each
-        elif each is not None and not isinstance(each, bool):
-            device = each  # a bool is PyTorch's positional non_blocking, which changes nothing here
+        elif isinstance(each, bool):
+            flags.append(each)
+        elif each is not None:
+            device = each
+    if len(flags) > 1:  # the first is PyTorch's positional non_blocking, which changes nothing here
+        copy = flags[1]
     where_to = None if device is None else resolve_device(device)
     return where_to, dtype, copy, memory_format
 
