@@ -297,8 +297,9 @@ def _behind_a_node(values: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[int],
     behind = list(values)
     for place, each in zip(places, passed, strict=True):
         behind[place] = each
-    made = behind if type(values) is tuple else type(values)(*behind)  # a named tuple stays one
-    return tuple(made) if made is behind else made, places, passed[0].grad_fn
+    # A named tuple stays one.
+    made = tuple(behind) if type(values) is tuple else type(values)(*behind)
+    return made, places, passed[0].grad_fn
 
 
 def _spread(values: Sequence[Any], places: list[int], count: int) -> tuple[Any, ...]:

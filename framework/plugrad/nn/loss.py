@@ -97,7 +97,7 @@ class LinearCrossEntropyLoss(WeightedLoss):
     ) -> None:
         name = "LinearCrossEntropyLoss"
         if weight is not None and weight.shape != (num_classes,):
-            raise ShapeError(name, "weight", expected=(num_classes,), got=weight.shape)
+            raise ShapeError(name, "weight", expected=f"({num_classes},)", got=weight.shape)
         if not 0 <= label_smoothing <= 1:
             raise ArgumentError(
                 name, "label_smoothing", expected="from 0 to 1", got=label_smoothing

@@ -162,7 +162,7 @@ def _as_tensors(actual: Any, expected: Any, options: _Options) -> tuple[Tensor, 
 
 
 def _compare_tensors(actual: Tensor, expected: Tensor, options: _Options, place: str) -> None:
-    checks = [("shape", tuple(actual.shape), tuple(expected.shape))]
+    checks: list[tuple[str, Any, Any]] = [("shape", tuple(actual.shape), tuple(expected.shape))]
     if options.check_device:
         checks.append(("device", actual.device, expected.device))
     if options.check_dtype:

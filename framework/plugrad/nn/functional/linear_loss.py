@@ -43,7 +43,7 @@ def linear_cross_entropy(
             got=linear_weight.shape,
         )
     if linear_bias is not None and linear_bias.shape != scores:
-        raise ShapeError(name, "linear_bias", expected=scores, got=linear_bias.shape)
+        raise ShapeError(name, "linear_bias", expected=str(scores), got=linear_bias.shape)
     if len(scores) > 1 and input.ndim == 1:
         raise ShapeError(name, "input", expected=f"a batch, (N, {features})", got=input.shape)
     shape = (*input.shape[:-1], *scores)

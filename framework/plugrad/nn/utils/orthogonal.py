@@ -104,7 +104,7 @@ class _Orthogonal(Module):
     @no_grad()
     def right_inverse(self, weight: Tensor) -> Tensor:
         if weight.shape != self.shape:
-            raise ShapeError("orthogonal", "weight", expected=self.shape, got=weight.shape)
+            raise ShapeError("orthogonal", "weight", expected=str(self.shape), got=weight.shape)
         tall = weight.mT if weight.shape[-2] < weight.shape[-1] else weight
         if not self.use_trivialization:
             if self.orthogonal_map != "householder":
