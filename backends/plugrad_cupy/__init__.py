@@ -12,7 +12,7 @@ import cupy
 
 from plugrad import dtypes
 from plugrad.dtypes import DType
-from plugrad.hooks import CONTRACT_VERSION, Manifest, kernel
+from plugrad.hooks import CONTRACT_VERSION, DeviceProperties, Manifest, kernel
 from plugrad_cupy import devices, positions
 from plugrad_cupy.arrays import NATIVE, PORTABLE, new_on, view
 from plugrad_cupy.strided import contiguous
@@ -69,6 +69,19 @@ def device_count() -> int:
 def device_name(index: int) -> str:
     """As the driver says."""
     return cupy.cuda.runtime.getDeviceProperties(index)["name"].decode()
+
+
+@kernel
+def device_properties(index: int) -> DeviceProperties:
+    """As the driver says."""
+    found = cupy.cuda.runtime.getDeviceProperties(index)
+    return DeviceProperties(
+        name=found["name"].decode(),
+        major=found["major"],
+        minor=found["minor"],
+        total_memory=found["totalGlobalMem"],
+        multi_processor_count=found["multiProcessorCount"],
+    )
 
 
 @kernel

@@ -21,8 +21,8 @@ from .tables import OPTIMIZERS, UNMADE
 
 STEPS = 50
 SLACK = 1e4  # errors of rounding grow over the steps
-#: PyTorch keeps the step in single precision, orthogonalises in bfloat16; two line searches part.
-COARSE = {"optim.ASGD": 1e9, "optim.Muon": 1e11, "optim.LBFGS": 1e10}
+#: PyTorch keeps the step in single precision, and orthogonalises in bfloat16.
+COARSE = {"optim.ASGD": 1e9, "optim.Muon": 1e11}
 #: What PyTorch's state dicts hold though nothing reads it again.
 SCRATCH = {"al"}
 #: Step 7 leaves the last parameter without a gradient: it must stay where it is.
@@ -34,6 +34,8 @@ MORE: tuple[dict[str, Any], ...] = (
     {"foreach": False},
     {"maximize": True},
     {"differentiable": False},
+    {"max_iter": 2, "history_size": 3},
+    {"max_iter": 3, "line_search_fn": "strong_wolfe"},
 )
 
 
@@ -93,8 +95,11 @@ def _compare(name: str, setting: Setting) -> Iterator[Disagreement]:
     yield from _compare_groups(first, second)
     draw = np.random.default_rng(4)
     steps = 10 if name == "optim.LBFGS" else STEPS
+    forces: list[Any] = []
     for step in range(steps):
-        forces = [draw.standard_normal(p.shape) for p in start]
+        # L-BFGS is for an objective that stays the same: else it magnifies the last bits.
+        if not forces or name != "optim.LBFGS":
+            forces = [draw.standard_normal(p.shape) for p in start]
         losses = []
         for root, parameters, optimizer in sides:
             closure = _closure(root, parameters, optimizer, forces, step)

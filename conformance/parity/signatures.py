@@ -27,7 +27,7 @@ BEYOND = frozenset(
     words(
         """
     self layout pin_memory names async_req cudnn_enabled sparse_grad storage_offset
-    _stacklevel size_average reduce
+    _stacklevel _caller _devices_kw size_average reduce
     """
     )
 )

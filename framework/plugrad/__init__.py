@@ -45,6 +45,12 @@ from plugrad.dtypes import promote_types as promote_types
 from plugrad.dtypes import set_default_dtype as set_default_dtype
 from plugrad.dtypes import uint8 as uint8
 
+from plugrad.formats import MemoryFormat as memory_format
+from plugrad.formats import channels_last as channels_last
+from plugrad.formats import channels_last_3d as channels_last_3d
+from plugrad.formats import contiguous_format as contiguous_format
+from plugrad.formats import preserve_format as preserve_format
+
 # Floor 1: the gate
 from plugrad import backends as backends
 from plugrad.hooks import kernel as kernel
@@ -166,6 +172,7 @@ from plugrad.functions.linalg import mv as mv
 from plugrad.functions.linalg import outer as outer
 from plugrad.functions.linalg import trace as trace
 from plugrad.functions.linalg import vdot as vdot
+from plugrad.functions.memory import clone as clone
 from plugrad.functions.norms import cdist as cdist
 from plugrad.functions.norms import frobenius_norm as frobenius_norm
 from plugrad.functions.norms import norm as norm
@@ -335,7 +342,6 @@ from plugrad.ops.comparison import lt as less
 from plugrad.ops.comparison import lt as lt
 from plugrad.ops.comparison import ne as ne
 from plugrad.ops.comparison import ne as not_equal
-from plugrad.ops.creation import clone as clone
 from plugrad.ops.elementwise import abs as abs
 from plugrad.ops.elementwise import abs as absolute
 from plugrad.ops.elementwise import acos as acos
@@ -417,6 +423,7 @@ from plugrad import amp as amp
 from plugrad import autograd as autograd
 from plugrad import cuda as cuda
 from plugrad import func as func
+from plugrad.amp import GradScaler as GradScaler
 from plugrad.amp import autocast as autocast
 from plugrad.amp import get_autocast_dtype as get_autocast_dtype
 from plugrad.amp import is_autocast_enabled as is_autocast_enabled
@@ -444,6 +451,7 @@ from plugrad.creation import zeros as zeros
 from plugrad.creation import zeros_like as zeros_like
 from plugrad.exchange import asarray as asarray
 from plugrad.exchange import from_dlpack as from_dlpack
+from plugrad.exchange import from_file as from_file
 from plugrad.exchange import to_dlpack as to_dlpack
 from plugrad.func import vmap as vmap
 from plugrad.legacy import BFloat16Tensor as BFloat16Tensor
@@ -474,6 +482,22 @@ from plugrad.random import randn_like as randn_like
 from plugrad.random import randperm as randperm
 from plugrad.random import seed as seed
 from plugrad.random import set_rng_state as set_rng_state
+from plugrad.settings import (
+    are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+)
+from plugrad.settings import get_deterministic_debug_mode as get_deterministic_debug_mode
+from plugrad.settings import get_float32_matmul_precision as get_float32_matmul_precision
+from plugrad.settings import get_num_interop_threads as get_num_interop_threads
+from plugrad.settings import (
+    is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+)
+from plugrad.settings import is_warn_always_enabled as is_warn_always_enabled
+from plugrad.settings import set_deterministic_debug_mode as set_deterministic_debug_mode
+from plugrad.settings import set_float32_matmul_precision as set_float32_matmul_precision
+from plugrad.settings import set_flush_denormal as set_flush_denormal
+from plugrad.settings import set_num_interop_threads as set_num_interop_threads
+from plugrad.settings import set_warn_always as set_warn_always
+from plugrad.settings import use_deterministic_algorithms as use_deterministic_algorithms
 from plugrad.shapes import Size as Size
 from plugrad.sparse import sparse_coo_tensor as sparse_coo_tensor
 from plugrad.tensor import Tensor as Tensor
@@ -489,7 +513,7 @@ from plugrad.windows import kaiser_window as kaiser_window
 newaxis = None
 
 # Floor 6, and what few programs need: loaded when first named.
-_MODULES = ("fft", "linalg", "nn", "optim", "special", "utils")
+_MODULES = ("fft", "linalg", "nn", "optim", "special", "testing", "utils")
 
 if _TYPE_CHECKING:
     from plugrad import fft as fft
@@ -497,6 +521,7 @@ if _TYPE_CHECKING:
     from plugrad import nn as nn
     from plugrad import optim as optim
     from plugrad import special as special
+    from plugrad import testing as testing
     from plugrad import utils as utils
     from plugrad.late import *  # noqa: F403  (its names, for type checkers)
 

@@ -14,7 +14,9 @@ from plugrad.dtypes import DType
 from plugrad.encoding import encode
 from plugrad.errors import ArgumentError, DtypeError, ShapeError
 from plugrad.families import as_operand, delivers
+from plugrad.formats import MemoryFormat, contiguous_format, preserve_format
 from plugrad.functions import views
+from plugrad.functions.memory import laid_out, laid_out_like
 from plugrad.ops import creation as ops
 from plugrad.ops.views import inverse_permutation
 from plugrad.spec import spec_of
@@ -139,13 +141,13 @@ def empty(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat = contiguous_format,
 ) -> Tensor:
     """Elements that are whatever was in memory."""
     made = ops.empty(
         sizes_of("empty", size), dtype or dtypes.get_default_dtype(), resolve_device(device)
     )
-    return _with_grad(made, requires_grad)
+    return _with_grad(laid_out(made, memory_format, "empty"), requires_grad)
 
 
 def empty_strided(
@@ -228,10 +230,16 @@ def zeros_like(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat | None = preserve_format,
 ) -> Tensor:
     """Zeros of a tensor's shape, dtype and device."""
-    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return full_like(
+        *(input, 0),
+        dtype=dtype,
+        device=device,
+        requires_grad=requires_grad,
+        memory_format=memory_format,
+    )
 
 
 def ones_like(
@@ -240,10 +248,16 @@ def ones_like(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat | None = preserve_format,
 ) -> Tensor:
     """Ones of a tensor's shape, dtype and device."""
-    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+    return full_like(
+        *(input, 1),
+        dtype=dtype,
+        device=device,
+        requires_grad=requires_grad,
+        memory_format=memory_format,
+    )
 
 
 def empty_like(
@@ -252,11 +266,12 @@ def empty_like(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat | None = preserve_format,
 ) -> Tensor:
     """An uninitialised tensor of another's shape, dtype and device."""
     where = input.device if device is None else resolve_device(device)
-    return _with_grad(ops.empty(input.shape, dtype or input.dtype, where), requires_grad)
+    made = ops.empty(input.shape, dtype or input.dtype, where)
+    return _with_grad(laid_out_like(made, input, memory_format, "empty_like"), requires_grad)
 
 
 def full_like(
@@ -266,11 +281,12 @@ def full_like(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat | None = preserve_format,
 ) -> Tensor:
     """One number throughout, in a tensor's shape, dtype and device."""
     where = input.device if device is None else resolve_device(device)
-    return _with_grad(ops.full(input.shape, fill_value, dtype or input.dtype, where), requires_grad)
+    made = ops.full(input.shape, fill_value, dtype or input.dtype, where)
+    return _with_grad(laid_out_like(made, input, memory_format, "full_like"), requires_grad)
 
 
 @delivers

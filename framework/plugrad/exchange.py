@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from plugrad import creation
 from plugrad.creation import DeviceLike
-from plugrad.dtypes import DType
+from plugrad.dtypes import DType, get_default_dtype
 from plugrad.errors import ArgumentError
 from plugrad.value import Value
 
@@ -17,6 +17,38 @@ if TYPE_CHECKING:
 
 # DLPack's numbers of devices.
 _CPU, _CUDA = 1, 2
+
+
+def from_file(
+    filename: str,
+    shared: bool | None = None,
+    size: int = 0,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """The first `size` elements of a file of bytes, of the default dtype where none is named, as a
+    tensor with one axis. It is a copy: a `shared` one, whose writes change the file, there is not.
+    """
+    if shared:
+        raise ArgumentError(
+            "from_file",
+            "shared",
+            expected="False: a tensor's memory belongs to its backend",
+            got=shared,
+            hint="adopt a numpy.memmap with from_numpy()",
+        )
+    named = dtype or get_default_dtype()
+    wanted = size * named.itemsize
+    with open(filename, "rb") as file:
+        data = file.read(wanted)
+    if len(data) < wanted:
+        raise ArgumentError(
+            "from_file", "size", expected=f"at most the file's {len(data)} bytes", got=wanted
+        )
+    made = creation.from_bytes(memoryview(data), named, (size,), device)
+    return made.requires_grad_() if requires_grad else made
 
 
 def from_dlpack(ext_tensor: Any, *, device: DeviceLike = None, copy: bool | None = None) -> Tensor:
@@ -73,7 +105,8 @@ def asarray(
                 expected="True or None, as these data cannot be shared",
                 got=copy,
             )
-        made = made.detach()
+        if made.requires_grad or requires_grad:
+            made = made.detach()
     return made.requires_grad_() if requires_grad else made
 
 

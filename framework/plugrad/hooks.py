@@ -60,6 +60,20 @@ class Manifest:
 
 @final
 @dataclass(frozen=True, slots=True)
+class DeviceProperties:
+    """What a device is: its maker's name for it, the version of its instruction set (its compute
+    capability), its memory in bytes, and how many processors it has.
+    """
+
+    name: str
+    major: int
+    minor: int
+    total_memory: int
+    multi_processor_count: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class MemoryStatistics:
     """The memory of a device, in bytes.
 
@@ -222,6 +236,11 @@ class Services:
     @contract(firstresult=True)
     def device_name(self, index: int) -> str:
         """What the maker calls the device."""
+        raise NotImplementedError
+
+    @contract(firstresult=True)
+    def device_properties(self, index: int) -> DeviceProperties:
+        """What the device is."""
         raise NotImplementedError
 
     @contract(firstresult=True)

@@ -4,11 +4,14 @@ names; and the tensor in another kind.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from plugrad import dtypes, legacy
-from plugrad.errors import AutogradError, ShapeError
+from plugrad.backends import resolve_device
+from plugrad.errors import ArgumentError, AutogradError, KindError, ShapeError
+from plugrad.formats import MemoryFormat, has_format, preserve_format
 from plugrad.functions import questions, views
 from plugrad.ops import creation, elementwise
 from plugrad.value import Value
@@ -66,10 +69,32 @@ class Kinds(Value):
         """The number of axes."""
         return len(self.spec.shape)
 
-    def dim_order(self) -> tuple[Any, ...]:
-        """The axes from the one with the largest strides to the one with the smallest."""
-        strides = self.layout[0]
-        return tuple(sorted(range(len(strides)), key=lambda dim: -strides[dim]))
+    def dim_order(self, *, ambiguity_check: Any = False) -> tuple[Any, ...]:
+        """The axes from the one with the largest stride to the one with the smallest.
+
+        With `ambiguity_check` a tensor is refused whose strides allow other orders too; with a
+        list of memory formats only if it does not fit just one of them.
+        """
+        shape, strides = self.spec.shape, self.layout[0]
+        order = tuple(sorted(range(len(strides)), key=lambda dim: -strides[dim]))
+        if not isinstance(ambiguity_check, builtins.bool | list):
+            raise KindError(
+                "dim_order",
+                "ambiguity_check",
+                expected="a bool or a list of memory formats",
+                got=ambiguity_check,
+            )
+        unclear = ambiguity_check is not False and (1 in shape or len({*strides}) < len(strides))
+        if unclear and isinstance(ambiguity_check, list):
+            unclear = sum([has_format(each, shape, strides) for each in ambiguity_check]) != 1
+        if unclear:
+            raise ArgumentError(
+                "dim_order",
+                "ambiguity_check",
+                expected="a tensor whose strides tell the order of its axes",
+                got=f"shape {shape} with strides {strides}",
+            )
+        return order
 
     def reshape_as(self, other: Tensor) -> Tensor:
         """`reshape` to the shape of another tensor."""
@@ -94,6 +119,13 @@ class Kinds(Value):
     def is_pinned(self, device: Any = None) -> Any:
         """Whether the memory is page-locked: never."""
         return False
+
+    def pin_memory(self, device: Any = None) -> Tensor:
+        """Itself: the CUDA backend sends everything to its device by way of page-locked memory.
+        Raises where there is no CUDA device.
+        """
+        resolve_device("cuda")
+        return self  # type: ignore[return-value]
 
     def is_shared(self) -> Any:
         """Whether other processes see the memory: never; workers are sent copies."""
@@ -121,53 +153,53 @@ class Kinds(Value):
         """In another tensor's dtype, on its device."""
         return self.to(device=other.spec.device, dtype=other.spec.dtype)
 
-    def bool(self) -> Tensor:
+    def bool(self, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """As bool: whether nonzero."""
-        return self.to(dtypes.bool_)
+        return self.to(dtypes.bool_, memory_format=memory_format)
 
-    def byte(self) -> Tensor:
+    def byte(self, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """As uint8."""
-        return self.to(dtypes.uint8)
+        return self.to(dtypes.uint8, memory_format=memory_format)
 
-    def char(self) -> Tensor:
+    def char(self, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """As int8."""
-        return self.to(dtypes.int8)
+        return self.to(dtypes.int8, memory_format=memory_format)
 
-    def short(self) -> Tensor:
+    def short(self, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """As int16."""
-        return self.to(dtypes.int16)
+        return self.to(dtypes.int16, memory_format=memory_format)
 
-    def int(self) -> Tensor:
+    def int(self, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """As int32."""
-        return self.to(dtypes.int32)
+        return self.to(dtypes.int32, memory_format=memory_format)
 
-    def long(self) -> Tensor:
+    def long(self, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """As int64."""
-        return self.to(dtypes.int64)
+        return self.to(dtypes.int64, memory_format=memory_format)
 
-    def half(self) -> Tensor:
+    def half(self, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """As float16."""
-        return self.to(dtypes.float16)
+        return self.to(dtypes.float16, memory_format=memory_format)
 
-    def bfloat16(self) -> Tensor:
+    def bfloat16(self, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """As bfloat16."""
-        return self.to(dtypes.bfloat16)
+        return self.to(dtypes.bfloat16, memory_format=memory_format)
 
-    def float(self) -> Tensor:
+    def float(self, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """As float32."""
-        return self.to(dtypes.float32)
+        return self.to(dtypes.float32, memory_format=memory_format)
 
-    def double(self) -> Tensor:
+    def double(self, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """As float64."""
-        return self.to(dtypes.float64)
+        return self.to(dtypes.float64, memory_format=memory_format)
 
-    def cfloat(self) -> Tensor:
+    def cfloat(self, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """As complex64."""
-        return self.to(dtypes.complex64)
+        return self.to(dtypes.complex64, memory_format=memory_format)
 
-    def cdouble(self) -> Tensor:
+    def cdouble(self, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """As complex128."""
-        return self.to(dtypes.complex128)
+        return self.to(dtypes.complex128, memory_format=memory_format)
 
     # element by element in Python, and new tensors --------------------------------------------
 

@@ -1,9 +1,9 @@
 """The public functions of floor 6, loaded together when the first of them is named."""
 
+from plugrad.functions.sloping import hardshrink as hardshrink
+from plugrad.functions.sloping import prelu as prelu
 from plugrad.nn.functional.activation import celu as celu
 from plugrad.nn.functional.activation import celu_ as celu_
-from plugrad.nn.functional.activation import hardshrink as hardshrink
-from plugrad.nn.functional.activation import prelu as prelu
 from plugrad.nn.functional.activation import rrelu as rrelu
 from plugrad.nn.functional.activation import rrelu_ as rrelu_
 from plugrad.nn.functional.activation import selu as selu

@@ -14,12 +14,15 @@ from plugrad.functions import (
     indexing,
     joining,
     linalg,
+    memory,
     numbers,
     older_linalg,
     quantiles,
     rearranging,
     reduction,
+    reseating,
     scans,
+    sloping,
     sorting,
     special,
     spectra,
@@ -29,7 +32,7 @@ from plugrad.functions import (
 from plugrad.functions import elementwise as functions
 from plugrad.functions import systems as solving
 from plugrad.in_place import InPlaceMethods, polygamma
-from plugrad.ops import activation, comparison, creation, elementwise, systems
+from plugrad.ops import activation, comparison, elementwise, systems
 from plugrad.ops import numbers as parts
 from plugrad.ops import reduction as reduce
 from plugrad.ops import special as gamma
@@ -198,6 +201,8 @@ class Methods(InPlaceMethods):
     positive = numbers.positive
     polygamma = polygamma
     relu = activation.relu
+    prelu = sloping.prelu
+    hardshrink = sloping.hardshrink
 
     # comparisons, logic, bits
     eq = comparison.eq
@@ -273,7 +278,13 @@ class Methods(InPlaceMethods):
     multinomial = variates.multinomial
 
     # memory
-    clone = creation.clone
+    clone = memory.clone
+    contiguous = memory.contiguous
+    resize_ = reseating.resize_
+    resize_as_ = reseating.resize_as_
+    set_ = reseating.set_
+    as_subclass = reseating.as_subclass
+    is_contiguous = memory.is_contiguous
 
     # shapes and views
     view = views.view

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, final
 
 from plugrad import dtypes, shapes
@@ -19,6 +20,8 @@ from plugrad.devices import META
 from plugrad.dtypes import DType
 from plugrad.errors import ArgumentError, DtypeError, RangeError
 from plugrad.families import delivers
+from plugrad.formats import MemoryFormat, preserve_format
+from plugrad.functions.memory import laid_out_like
 from plugrad.ops import sampling
 from plugrad.ops.creation import cast, copy_
 from plugrad.ops.views import view_as_complex
@@ -109,6 +112,23 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator.set_state(new_state)
 
 
+@contextmanager
+def fork_rng(
+    devices: Iterable[Any] | None = None,
+    enabled: bool = True,
+    device_type: str | None = None,
+) -> Iterator[None]:
+    """After the block the default generator goes on where it was before. All devices share it, so
+    that `devices` and `device_type` change nothing.
+    """
+    before = default_generator.get_state() if enabled else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            default_generator.set_state(before)
+
+
 @delivers
 def rand(
     *size: Any,
@@ -143,11 +163,12 @@ def rand_like(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat | None = preserve_format,
     generator: Generator | None = None,
 ) -> Tensor:
     """`rand` with a tensor's shape, dtype and device."""
     made = draw_uniform(input.shape, dtype or input.dtype, device or input.device, generator)
+    made = laid_out_like(made, input, memory_format, "rand_like")
     return made.requires_grad_() if requires_grad else made
 
 
@@ -157,11 +178,12 @@ def randn_like(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat | None = preserve_format,
     generator: Generator | None = None,
 ) -> Tensor:
     """`randn` with a tensor's shape, dtype and device."""
     made = draw_normal(input.shape, dtype or input.dtype, device or input.device, generator)
+    made = laid_out_like(made, input, memory_format, "randn_like")
     return made.requires_grad_() if requires_grad else made
 
 
@@ -195,7 +217,7 @@ def randint_like(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat | None = preserve_format,
     generator: Generator | None = None,
 ) -> Tensor:
     """`randint` with a tensor's shape, dtype and device."""
@@ -203,6 +225,7 @@ def randint_like(
         low, high = 0, low
     where, dtype = device or input.device, dtype or input.dtype
     made = integers("randint_like", low, high, input.shape, dtype, where, generator)
+    made = laid_out_like(made, input, memory_format, "randint_like")
     return made.requires_grad_() if requires_grad else made
 
 

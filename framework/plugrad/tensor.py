@@ -16,7 +16,10 @@ from plugrad.devices import META, Device
 from plugrad.dtypes import DType
 from plugrad.encoding import decode
 from plugrad.errors import ArgumentError, AutogradError, DtypeError, ShapeError
+from plugrad.formats import MemoryFormat, preserve_format
 from plugrad.functions import linalg, views
+from plugrad.functions.memory import converted
+from plugrad.functions.reseating import rooms
 from plugrad.kinds import Kinds
 from plugrad.legacy import construct
 from plugrad.methods import Methods
@@ -40,8 +43,10 @@ class Tensor(Kinds, Methods):
 
     def __new__(cls, *data: Any, device: DeviceLike = None) -> Any:
         """PyTorch's old constructor: sizes give an uninitialised tensor, a sequence one of the
-        default dtype.
+        default dtype, a tensor the same memory outside the graph.
         """
+        if len(data) == 1 and isinstance(data[0], Tensor):
+            return data[0].detach()
         return construct(data, dtypes.get_default_dtype(), device)
 
     # metadata ---------------------------------------------------------------------------------
@@ -129,11 +134,9 @@ class Tensor(Kinds, Methods):
             strides, offset = root.place
             extent = shapes.extent(root.spec.shape, strides, offset)
             bytes_ = max(bytes_, extent * root.spec.dtype.itemsize)
+        if root.memory is not None:
+            bytes_ = rooms.get(root.memory, bytes_)
         return bytes_ // self.spec.dtype.itemsize
-
-    def is_contiguous(self) -> bool:
-        """Whether the elements lie in C order without gaps."""
-        return shapes.is_contiguous(self.spec.shape, self.layout[0])
 
     def untyped_storage(self) -> Storage:
         """The storage, which views share."""
@@ -144,6 +147,8 @@ class Tensor(Kinds, Methods):
         place.
         """
         return id(self.settle().buffer) + self.layout[1] * self.spec.dtype.itemsize
+
+    const_data_ptr = data_ptr
 
     # autograd ---------------------------------------------------------------------------------
 
@@ -364,26 +369,29 @@ class Tensor(Kinds, Methods):
         """This tensor with another dtype, on another device, or both as another tensor; itself if
         nothing changes.
         """
-        device, dtype, copy = _target(where, named)
+        device, dtype, copy, memory_format = _target(where, named)
         result: Tensor = self
         if device is not None and device is not self.spec.device:
             result = to_device(result, device)
         if dtype is not None and dtype is not result.spec.dtype:
             result = memory.cast(result, dtype)
-        return memory.clone(self) if copy and result is self else result
+        if result is self and not copy and memory_format is None:
+            return self
+        return converted(result, self, memory_format, copy, "to")
 
-    def cpu(self) -> Tensor:
+    def cpu(self, memory_format: MemoryFormat = preserve_format) -> Tensor:
         """On the default CPU backend."""
-        return self.to(device="cpu")
+        return self.to(device="cpu", memory_format=memory_format)
 
-    def cuda(self, device: int | DeviceLike = None) -> Tensor:
-        """On a CUDA device, the first if none is named."""
+    def cuda(
+        self,
+        device: int | DeviceLike = None,
+        non_blocking: bool = False,
+        memory_format: MemoryFormat = preserve_format,
+    ) -> Tensor:
+        """On a CUDA device, the first if none is named; `non_blocking` changes nothing."""
         named = Device("cuda", device) if isinstance(device, int) else device or "cuda"
-        return self.to(device=named)
-
-    def contiguous(self) -> Tensor:
-        """Itself if its elements lie in C order, else a copy in which they do."""
-        return self if self.is_contiguous() else memory.clone(self)
+        return self.to(device=named, memory_format=memory_format)
 
     # Python's protocols -----------------------------------------------------------------------
 
@@ -476,6 +484,13 @@ class Tensor(Kinds, Methods):
         """An uninitialised tensor of this one's dtype and device."""
         return creation.empty(*size, **{"dtype": self.dtype, "device": self.device, **options})
 
+    def new_empty_strided(
+        self, size: Sequence[int], stride: Sequence[int], **options: Any
+    ) -> Tensor:
+        """An uninitialised tensor of this one's dtype and device, with these strides."""
+        options = {"dtype": self.dtype, "device": self.device, **options}
+        return creation.empty_strided(size, stride, **options)
+
     def new_full(self, size: Sequence[Any], fill_value: Any, **options: Any) -> Tensor:
         """One number throughout, in this tensor's dtype and device."""
         options = {"dtype": self.dtype, "device": self.device, **options}
@@ -495,17 +510,23 @@ def ones_for(output: Tensor, operator: str) -> Tensor:
     return memory.full(spec.shape, 1, spec.dtype, spec.device)
 
 
-def _target(where: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, Any]:
+def _target(where: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
     device, dtype = named.get("device"), named.get("dtype")
-    copy = named.get("copy", False)
+    copy, memory_format = named.get("copy", False), named.get("memory_format")
+    flags: list[bool] = []
     for each in where:
         if isinstance(each, Value):
             device, dtype = each.spec.device, each.spec.dtype
         elif isinstance(each, DType):
             dtype = each
-        elif each is not None and not isinstance(each, bool):
-            device = each  # a bool is PyTorch's positional non_blocking, which changes nothing here
-    return None if device is None else resolve_device(device), dtype, copy
+        elif isinstance(each, bool):
+            flags.append(each)
+        elif each is not None:
+            device = each
+    if len(flags) > 1:  # the first is PyTorch's positional non_blocking, which changes nothing here
+        copy = flags[1]
+    where_to = None if device is None else resolve_device(device)
+    return where_to, dtype, copy, memory_format
 
 
 def _from_pickle(

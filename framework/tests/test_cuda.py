@@ -26,7 +26,8 @@ BANNER = "stand-in for cupy: NOT CUDA, NumPy on the CPU"
 def run(program: str, **environment: str) -> str:
     """What a program prints whose `cupy` is the stand-in."""
     script = "import plugrad as pg\n" + textwrap.dedent(program)
-    known = {**os.environ, "PYTHONPATH": str(STANDIN), **environment}
+    paths = [str(STANDIN), *filter(None, [os.environ.get("PYTHONPATH")])]
+    known = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
         env=known,
@@ -442,3 +443,53 @@ def test_statistics_are_refused_by_a_backend_without_the_service():
     finally:
         pg.backends.unload("bare")
         pg.backends.discovery.withdraw("bare")
+
+
+def test_memory_is_page_locked_only_beside_a_device(no_cuda):
+    with pytest.raises(BackendImportError):
+        pg.ones(3).pin_memory()
+    told = run("x = pg.ones(3); print(x.pin_memory() is x, x.is_pinned())")
+    assert told == "True False"
+
+
+def test_a_device_says_what_it_is():
+    told = run(
+        """
+        print(pg.cuda.is_initialized())
+        pg.cuda.init()
+        found = pg.cuda.get_device_properties(1)
+        print(pg.cuda.is_initialized(), "stand-in 1" in found.name, found.major, found.minor)
+        print(found.total_memory, found.multi_processor_count, pg.cuda.get_device_capability())
+        print(pg.cuda.is_bf16_supported(), pg.cuda.is_bf16_supported(False))
+        """
+    )
+    lines = ["False", "True True 8 0", f"{1 << 30} 1 (8, 0)", "True True"]
+    assert told.splitlines() == lines
+
+
+def test_without_a_device_nothing_is_initialised(no_cuda):
+    assert not pg.cuda.is_initialized()
+    assert not pg.cuda.is_bf16_supported()
+    with pytest.raises(BackendImportError):
+        pg.cuda.init()
+
+
+def test_all_devices_draw_from_the_default_generator():
+    told = run(
+        """
+        pg.cuda.manual_seed_all(7)
+        print(pg.initial_seed(), pg.cuda.initial_seed())
+        states = pg.cuda.get_rng_state_all()
+        drawn = pg.rand(3, device="cuda:1").tolist()
+        pg.cuda.set_rng_state_all(states)
+        print(len(states), pg.rand(3).tolist() == drawn)
+        pg.cuda.manual_seed(7)
+        state = pg.cuda.get_rng_state()
+        pg.cuda.seed()
+        print(pg.cuda.initial_seed() != 7)
+        pg.cuda.seed_all()
+        pg.cuda.set_rng_state(state, "cuda:1")
+        print(pg.rand(3, device="cuda").tolist() == drawn)
+        """
+    )
+    assert told.splitlines() == ["7 7", "2 True", "True", "True"]

@@ -467,3 +467,16 @@ def test_an_index_out_of_range_is_an_index_error() -> None:
         next(iter(DataLoader(rows(), 2, sampler=[0, 10])))
     with pytest.raises(IndexError):
         next(iter(DataLoader(rows(), 2, sampler=[0, -11])))
+
+
+def test_asking_for_page_locked_batches_without_cuda_is_warned_about(monkeypatch):
+    monkeypatch.setattr("plugrad.utils.data.loader.is_available", lambda: False)
+    loader = DataLoader([1, 2, 3], batch_size=3, pin_memory=True)
+    with pytest.warns(UserWarning, match="no CUDA device"):
+        batches = list(loader)
+    assert batches[0].tolist() == [1, 2, 3]
+
+
+def test_page_locked_memory_is_what_cuda_gives(monkeypatch):
+    monkeypatch.setattr("plugrad.utils.data.loader.is_available", lambda: True)
+    assert len(list(DataLoader([1, 2, 3], pin_memory=True))) == 3

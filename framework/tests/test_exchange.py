@@ -78,3 +78,27 @@ def test_asarray_shares_or_copies_as_asked() -> None:
     for data, dtype in (([1, 2], None), (theirs, pg.float64)):
         with pytest.raises(ArgumentError, match="asarray"):
             pg.asarray(data, dtype=dtype, copy=False)
+
+
+def test_a_files_bytes_are_elements(tmp_path):
+    file = tmp_path / "bytes"
+    file.write_bytes(bytes(range(16)))
+    assert pg.from_file(str(file), size=3, dtype=pg.uint8).tolist() == [0, 1, 2]
+    assert pg.from_file(str(file)).shape == (0,)
+    assert pg.from_file(str(file), False, 4, requires_grad=True).dtype is pg.float32
+    with pytest.raises(ArgumentError, match="at most the file's 16 bytes"):
+        pg.from_file(str(file), size=5)
+    with pytest.raises(ArgumentError, match="memmap"):
+        pg.from_file(str(file), True, 4)
+
+
+def test_the_old_constructor_of_a_tensor_is_that_tensor():
+    x = pg.arange(3)
+    y = pg.Tensor(x)
+    assert (y.dtype, y.is_set_to(x)) == (pg.int64, True)
+
+
+def test_a_positional_copy_is_a_copy():
+    x = pg.ones(2)
+    assert x.to(pg.float32, False, True) is not x
+    assert x.to("cpu", True) is x

@@ -20,7 +20,7 @@ import pytest
 
 FLOORS = (
     # 0 values: the standard library
-    "_version errors dtypes devices encoding shapes geometry spec storage",
+    "_version errors dtypes devices encoding shapes geometry formats spec storage",
     # 1 gate: the only place that names pluggy
     "hooks contracts discovery backends inventory",
     # 2 operator
@@ -31,9 +31,10 @@ FLOORS = (
     "levels reverse batching forward",
     # 5 tensor
     "tensor methods in_place kinds legacy exchange creation cuda functions indexing printing "
-    "random variates windows autograd amp func special linalg fft sparse",
+    "random settings variates windows autograd amp func special linalg fft sparse",
     # 6 models
-    "nn optim utils late datasets serialize nests archives unpickling training cli __main__",
+    "nn optim utils testing late datasets serialize nests archives unpickling training cli "
+    "__main__",
     # 7 what users see
     "__init__",
 )
@@ -79,7 +80,7 @@ PUBLIC = {
         "random",
     ),
     *("nn", "nn/functional", "nn/init", "nn/utils", "optim", "optim/lr_scheduler"),
-    *("utils", "utils/data", "datasets", "serialize"),
+    *("utils", "utils/data", "datasets", "serialize", "testing"),
     # for whoever declares, implements or tests operators
     *("dtypes", "discovery", "backends", "inventory", "ops"),
     *("ops/activation", "ops/attention", "ops/bessel", "ops/numbers", "ops/special"),

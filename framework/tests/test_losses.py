@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import plugrad as pg
 import plugrad.nn.functional as F
 from plugrad import nn
-from plugrad.errors import ArgumentError, DtypeError, RangeError, ShapeError
+from plugrad.errors import ArgumentError, DtypeError, KindError, RangeError, ShapeError
 from plugrad.ops import loss
 
 from .helpers import check_gradients
@@ -404,3 +405,46 @@ def test_class_weights_that_require_grad_are_refused(name: str) -> None:
     with pg.no_grad():
         call(pg.randn(2, 3), target, weight)
     call(pg.randn(2, 3), target, weight.detach())
+
+
+def test_a_linear_map_and_its_cross_entropy_are_one_loss():
+    pg.manual_seed(0)
+    layer = nn.LinearCrossEntropyLoss(4, 3, bias=True, out_features=(2,), label_smoothing=0.1)
+    x, target = pg.randn(5, 4), pg.randint(0, 3, (5, 2))
+    scores = layer.linear(x).reshape(5, 3, 2)
+    expected = F.cross_entropy(scores, target, label_smoothing=0.1)
+    assert layer(x, target).item() == pytest.approx(expected.item())
+    shares = pg.softmax(pg.randn(5, 3, 2), 1)
+    assert layer(x, shares).item() == pytest.approx(
+        F.cross_entropy(scores, shares, label_smoothing=0.1).item()
+    )
+    assert "num_classes=3" in repr(layer)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, w, t: F.linear_cross_entropy(x[None], w, t),
+        lambda x, w, t: F.linear_cross_entropy(x, w[0], t),
+        lambda x, w, t: F.linear_cross_entropy(x[:, :2], w, t),
+        lambda x, w, t: F.linear_cross_entropy(x, w, t, linear_bias=pg.ones(2)),
+        lambda x, w, t: F.linear_cross_entropy(x[0], w[:, None], t),
+        lambda x, w, t: F.linear_cross_entropy(x, w, x @ w.t(), ignore_index=1),
+        lambda x, w, t: F.cross_entropy(x, x.softmax(1), ignore_index=1),
+        lambda x, w, t: nn.LinearCrossEntropyLoss(4, 3, weight=pg.ones(2)),
+        lambda x, w, t: nn.LinearCrossEntropyLoss(4, 3, label_smoothing=2),
+    ],
+)
+def test_what_does_not_fit_a_linear_loss_is_refused(call):
+    with pytest.raises((ShapeError, ArgumentError)):
+        call(pg.randn(5, 4), pg.randn(3, 4), pg.randint(0, 3, (5,)))
+
+
+def test_a_divergence_of_single_numbers_is_its_own_batch():
+    out = F.kl_div(pg.tensor(-1.0), pg.tensor(0.5), reduction="batchmean")
+    assert out.item() == pytest.approx(0.5 * (math.log(0.5) + 1))
+
+
+def test_the_width_of_hubers_loss_is_a_number():
+    with pytest.raises(KindError, match="delta"):
+        nn.HuberLoss(delta="1")

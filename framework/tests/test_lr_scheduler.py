@@ -423,3 +423,11 @@ def test_a_momentum_that_is_not_there_cannot_cycle() -> None:
     optimizer = optimizer_of(1.0, kind=optim.Adagrad)
     with pytest.raises(ArgumentError, match="an optimizer with momentum or betas, got Adagrad"):
         S.CyclicLR(optimizer, 0.1, 1.0)
+
+
+def test_states_hold_what_pytorchs_hold():
+    params = [pg.nn.Parameter(pg.ones(1))]
+    adam, sgd = pg.optim.Adam(params), pg.optim.SGD(params, lr=0.1, momentum=0.9)
+    assert lr_scheduler.OneCycleLR(adam, 1.0, 10).state_dict()["use_beta1"] is True
+    assert lr_scheduler.CyclicLR(sgd, 0.1, 1.0).state_dict()["use_beta1"] is False
+    assert lr_scheduler.ReduceLROnPlateau(sgd, "max").state_dict()["mode_worse"] == -math.inf

@@ -296,3 +296,23 @@ def test_local_response_norm_divides_by_the_channels_around(size: int, channels:
     assert layer(pg.ones(0, 3, 2)).shape == (0, 3, 2)
     with pytest.raises(ArgumentError, match=r"\(N, C, \*spatial\)"):
         layer(pg.ones(2, 3))
+
+
+def test_batch_norms_forget_their_running_statistics():
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.InstanceNorm1d(3))
+    assert pg.func.replace_all_batch_norm_modules_(net) is net
+    norm = net[1]
+    assert (norm.running_mean, norm.num_batches_tracked, norm.track_running_stats) == (
+        *(None, None),
+        False,
+    )
+    x = pg.randn(5, 3)
+    assert pg.allclose(norm.eval()(x).mean(0), pg.zeros(3), atol=1e-6)
+
+
+def test_a_batch_of_nothing_leaves_the_running_statistics():
+    norm = nn.BatchNorm1d(3)
+    assert norm(pg.ones(0, 3)).shape == (0, 3)
+    assert norm.running_mean.tolist() == [0, 0, 0]
+    with pytest.raises(ArgumentError, match="eps"):
+        nn.BatchNorm1d(3, eps=0.0)(pg.ones(2, 3))

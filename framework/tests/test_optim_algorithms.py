@@ -435,3 +435,14 @@ def test_adafactor_refuses_complex_parameters() -> None:
     z.grad = pg.tensor([1j])
     with pytest.raises(DtypeError, match="expected real parameters"):
         optim.Adafactor([z]).step()
+
+
+@pytest.mark.parametrize("kind", [pg.optim.Adam, pg.optim.AdamW])
+def test_adam_refuses_rates_that_are_tensors_and_numbers(kind):
+    params = [pg.ones(2, requires_grad=True)]
+    with pytest.raises(ArgumentError, match="all numbers, or all tensors"):
+        kind(params, betas=(0.9, pg.tensor(0.99)))
+    for options in ({"lr": pg.tensor(0.1)}, {"betas": (pg.tensor(0.9), pg.tensor(0.99))}):
+        with pytest.raises(ArgumentError, match="without capturable"):
+            kind(params, foreach=True, **options)
+        kind(params, **options)

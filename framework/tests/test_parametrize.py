@@ -9,10 +9,11 @@ import pytest
 
 import plugrad as pg
 from plugrad import nn
-from plugrad.errors import ArgumentError, CheckpointError, KindError, ShapeError
+from plugrad.errors import ArgumentError, CheckpointError, KindError, ShapeError, UnsupportedError
 from plugrad.func import functional_call, stack_module_state, vmap
 from plugrad.nn import utils
 from plugrad.nn.utils import parametrizations
+from plugrad.nn.utils.parametrizations import orthogonal
 from plugrad.nn.utils.parametrize import (
     cached,
     is_parametrized,
@@ -206,3 +207,67 @@ def test_models_of_one_kind_run_side_by_side() -> None:
         stack_module_state([models[0], nn.ReLU()])
     with pytest.raises(ArgumentError, match="some of both"):
         stack_module_state([models[0], nn.Linear(3, 2).eval()])
+
+
+# orthogonal
+
+
+def grams(weight: pg.Tensor) -> pg.Tensor:
+    tall = weight.mT if weight.shape[-2] < weight.shape[-1] else weight
+    return tall.mH @ tall
+
+
+@pytest.mark.parametrize("orthogonal_map", ["matrix_exp", "cayley", "householder"])
+@pytest.mark.parametrize("trivial", [True, False])
+@pytest.mark.parametrize("shape", [(3, 3), (4, 2), (2, 4), (2, 3, 2)])
+def test_an_orthogonal_weight_stays_so_whatever_its_parameter(shape, trivial, orthogonal_map):
+    layer = nn.Module()
+    pg.manual_seed(0)
+    layer.weight = nn.Parameter(pg.randn(shape, dtype=pg.float64))
+    orthogonal(layer, "weight", orthogonal_map, use_trivialization=trivial)
+    for _ in range(2):
+        gram = grams(layer.weight)
+        assert pg.allclose(gram, pg.eye(gram.shape[-1], dtype=pg.float64), atol=1e-10)
+        layer.weight.sum().backward()
+        original = layer.parametrizations.weight.original
+        assert original.grad.abs().sum() > 0
+        with pg.no_grad():
+            original -= 0.1 * original.grad.tril(-1)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 2), (2, 4)])
+def test_an_orthogonal_weight_can_be_assigned_an_orthogonal_value(shape):
+    layer = orthogonal(nn.Linear(shape[1], shape[0], dtype=pg.float64))
+    reflections = orthogonal(
+        nn.Linear(shape[1], shape[0], dtype=pg.float64),
+        "weight",
+        "householder",
+        use_trivialization=False,
+    )
+    wanted = nn.init.orthogonal_(pg.empty(shape, dtype=pg.float64))
+    for each in (layer, reflections):
+        each.weight = wanted
+        assert pg.allclose(each.weight, wanted, atol=1e-10)
+
+
+def test_a_complex_weight_is_unitary():
+    layer = nn.Module()
+    layer.weight = nn.Parameter(pg.randn(3, 2, dtype=pg.complex128))
+    orthogonal(layer)
+    assert pg.allclose(grams(layer.weight), pg.eye(2, dtype=pg.complex128), atol=1e-10)
+    other = nn.Module()
+    other.weight = nn.Parameter(pg.randn(3, 2, dtype=pg.complex128))
+    with pytest.raises(ArgumentError, match="complex weight"):
+        orthogonal(other, "weight", "householder")
+
+
+def test_what_cannot_be_orthogonal_is_refused():
+    with pytest.raises(ArgumentError, match="a parameter's"):
+        orthogonal(nn.Linear(2, 2), "nothing")
+    with pytest.raises(ArgumentError, match="one of matrix_exp"):
+        orthogonal(nn.Linear(2, 2), "weight", "svd")
+    with pytest.raises(ShapeError, match="at least two axes"):
+        orthogonal(nn.Linear(2, 2), "bias")
+    layer = orthogonal(nn.Linear(2, 2), use_trivialization=False)
+    with pytest.raises(UnsupportedError, match="matrix_exp"):
+        layer.weight = pg.eye(2)

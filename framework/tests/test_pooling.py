@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import plugrad as pg
+import plugrad.nn.functional as F
 from plugrad.errors import ArgumentError, DtypeError, ShapeError
 from plugrad.functions.pooling import (
     adaptive_avg_pool1d,
@@ -377,3 +378,22 @@ def test_operators_refuse_shapes_that_no_pooling_has() -> None:
         max_pool(g[0, 0], (2,), (2,), (0,), (1,), False)
     with pytest.raises(ArgumentError, match="stride"):
         avg_pool(g, kernel, (2,), nothing, False, True, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "options"),
+    [
+        ("max_pool1d", (1, 2, 6), {"kernel_size": 2}),
+        ("max_pool2d", (1, 2, 6, 6), {"kernel_size": 2, "return_indices": False}),
+        ("max_pool3d", (1, 2, 4, 4, 4), {"kernel_size": 2}),
+        ("adaptive_max_pool1d", (1, 2, 6), {"output_size": 2}),
+        ("adaptive_max_pool2d", (1, 2, 6, 6), {"output_size": 2}),
+        ("adaptive_max_pool3d", (1, 2, 4, 4, 4), {"output_size": 2}),
+    ],
+)
+def test_positions_come_always_where_the_name_says_so(name, shape, options):
+    x = pg.randn(shape)
+    out, places = getattr(F, f"{name}_with_indices")(x, **options)
+    wanted = getattr(F, name)(x, **{**options, "return_indices": True})
+    assert pg.equal(out, wanted[0])
+    assert pg.equal(places, wanted[1])

@@ -253,3 +253,9 @@ def test_a_layer_takes_anothers_state(kind: str) -> None:
     other.load_state_dict(one.state_dict())
     x = pg.ones(4, 1, 2)
     assert other(x)[0].tolist() == one(x)[0].tolist()
+
+
+@pytest.mark.parametrize("options", [{"bias": 1}, {"batch_first": "True"}, {"input_size": 3.0}])
+def test_recurrent_layers_refuse_options_of_another_kind(options):
+    with pytest.raises(KindError):
+        nn.LSTM(**{"input_size": 3, "hidden_size": 2, **options})

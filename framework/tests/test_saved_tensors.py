@@ -13,13 +13,22 @@ from plugrad import nn as pnn
 from plugrad import watching
 from plugrad.autograd import Function, detect_anomaly, set_detect_anomaly
 from plugrad.autograd.graph import (
+    allow_mutation_on_saved_tensors,
+    disable_saved_tensors_hooks,
     get_gradient_edge,
+    increment_version,
     register_multi_grad_hook,
     save_on_cpu,
     saved_tensors_hooks,
 )
-from plugrad.errors import ArgumentError, AutogradError
-from plugrad.utils.checkpoint import checkpoint, checkpoint_sequential
+from plugrad.errors import ArgumentError, AutogradError, VersionError
+from plugrad.utils.checkpoint import (
+    CheckpointError,
+    checkpoint,
+    checkpoint_sequential,
+    set_checkpoint_debug_enabled,
+    set_checkpoint_early_stop,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -322,3 +331,72 @@ def test_an_edge_is_a_node_and_which_of_its_outputs() -> None:
     assert get_gradient_edge(x * 2).output_nr == 0
     with pytest.raises(AutogradError, match="the tensor does not require grad"):
         get_gradient_edge(pg.ones(2))
+
+
+# writes to saved tensors, hooks refused -----------------------------------------------------------
+
+
+def test_saved_tensors_may_be_written_where_that_is_allowed() -> None:
+    x = pg.tensor([1.0, 2.0], requires_grad=True)
+    with allow_mutation_on_saved_tensors():
+        y = x * 1
+        out = (y**3).sum()
+        y.mul_(10)
+        out.backward()
+    assert x.grad.tolist() == [3.0, 12.0]
+
+
+def test_hooks_are_refused_with_the_message_given() -> None:
+    with disable_saved_tensors_hooks("not here"):
+        with pytest.raises(AutogradError, match="not here"):
+            saved_tensors_hooks(lambda x: x, lambda x: x).__enter__()
+        with disable_saved_tensors_hooks("nor here"), pytest.raises(AutogradError, match="nor"):
+            save_on_cpu().__enter__()
+    with saved_tensors_hooks(lambda x: x, lambda x: x):
+        pass
+
+
+def test_a_write_that_nobody_saw_can_be_counted() -> None:
+    x = pg.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 1
+    out = (y * y).sum()
+    increment_version([y, pg.ones(1)])
+    with pytest.raises(VersionError, match="version 1"):
+        out.backward()
+
+
+def wayward() -> Any:
+    calls: list[int] = []
+
+    def function(x: pg.Tensor) -> pg.Tensor:
+        calls.append(1)
+        return (x if len(calls) == 1 else x[:1]).exp()
+
+    return function
+
+
+def test_a_checkpoint_says_where_if_asked() -> None:
+    x = pg.ones(2, requires_grad=True)
+    with pytest.raises(CheckpointError, match=r"debug=True tells where"):
+        checkpoint(wayward(), x).sum().backward()
+    with set_checkpoint_debug_enabled(True), pytest.raises(CheckpointError, match=r"x\[:1\]"):
+        checkpoint(wayward(), x, debug=False).sum().backward()
+    with pytest.raises(CheckpointError, match=r"test_saved_tensors.py:\d+: .*x\[:1\].*the second"):
+        checkpoint(wayward(), x, debug=True).sum().backward()
+
+
+def test_a_checkpoint_may_run_to_its_end_the_second_time() -> None:
+    ends: list[int] = []
+
+    def function(x: pg.Tensor) -> pg.Tensor:
+        out = x.exp()
+        ends.append(1)
+        return out
+
+    x = pg.ones(2, requires_grad=True)
+    for enable, count in ((True, 1), (False, 2)):
+        ends.clear()
+        with set_checkpoint_early_stop(enable):
+            out = checkpoint(function, x)
+        out.sum().backward()
+        assert len(ends) == count

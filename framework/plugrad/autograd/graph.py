@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from plugrad import watching
 from plugrad.devices import Device
 from plugrad.dispatch import operators
 from plugrad.errors import ArgumentError, AutogradError
+from plugrad.ops.creation import clone
 from plugrad.tape import Node as Node
 from plugrad.tape import Output, node_of
 from plugrad.tensor import Tensor
+from plugrad.value import Value
 from plugrad.watching import Pack, Unpack, watch
 
 
@@ -27,6 +31,15 @@ def _exchange_rules() -> None:
 watching.exchangers.append(_exchange_rules)
 
 
+class _Refusing(threading.local):
+    """Per thread: with which message hooks are refused, if they are."""
+
+    message: str | None = None
+
+
+_refusing = _Refusing()
+
+
 class saved_tensors_hooks:
     """In the block a tensor that is saved for backward is given to `pack_hook`, and what that
     returns is kept in its place; backward gets what `unpack_hook` makes of it.
@@ -40,6 +53,8 @@ class saved_tensors_hooks:
         self._before: list[Any] = []
 
     def __enter__(self) -> None:
+        if _refusing.message is not None:
+            raise AutogradError(_refusing.message)
         self._before.append(watch.hooks)
         watch.hooks = self._hooks
         watching.begin()
@@ -67,6 +82,39 @@ def _to_cpu(tensor: Tensor) -> tuple[Device, Tensor]:
 def _from_cpu(kept: tuple[Device, Tensor]) -> Tensor:
     device, tensor = kept
     return tensor.to(device)
+
+
+class allow_mutation_on_saved_tensors(saved_tensors_hooks):
+    """In the block tensors may be written in place after they were saved for backward, which uses
+    them as they were: it keeps copies.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(clone, _itself)
+
+
+def _itself(kept: Tensor) -> Tensor:
+    return kept
+
+
+@contextmanager
+def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
+    """In the block entering `saved_tensors_hooks`, or what is made of it, raises an error with this
+    message.
+    """
+    before, _refusing.message = _refusing.message, error_message
+    try:
+        yield
+    finally:
+        _refusing.message = before
+
+
+def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
+    """Count a write to the tensor, or to several, which plugrad did not see: backward then refuses
+    to use what was saved of it before.
+    """
+    for each in (tensor,) if isinstance(tensor, Value) else tensor:
+        each.settle().version += 1
 
 
 class GradientEdge(NamedTuple):

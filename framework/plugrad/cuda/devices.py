@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, final
 
-from plugrad.backends import backend, resolve_device
+from plugrad.backends import backend, loaded, resolve_device
 from plugrad.cuda.where import CUDA, AnyDevice, resolve, service
 from plugrad.devices import Device
 from plugrad.errors import BackendError
+from plugrad.hooks import DeviceProperties
 
 
 def is_available() -> bool:
@@ -74,6 +75,39 @@ def get_device_name(device: AnyDevice = None) -> str:
     """What the maker calls the device."""
     where = resolve("get_device_name", device)
     return service(where, "device_name")(where.index)
+
+
+def get_device_properties(device: AnyDevice = None) -> DeviceProperties:
+    """What the device is: `name`, `major` and `minor`, `total_memory` in bytes,
+    `multi_processor_count`.
+    """
+    where = resolve("get_device_properties", device)
+    return service(where, "device_properties")(where.index)
+
+
+def get_device_capability(device: AnyDevice = None) -> tuple[int, int]:
+    """The version of the device's instruction set: (8, 0) of an A100."""
+    found = get_device_properties(device)
+    return found.major, found.minor
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """Whether bfloat16 can be used: on every device, on those before 8.0 by way of float32, which
+    `including_emulation` counts.
+    """
+    return is_available() and (including_emulation or get_device_capability() >= (8, 0))
+
+
+def init() -> None:
+    """Load the CUDA backend, which the first use of a device does as well; raises where there is no
+    device.
+    """
+    resolve_device(CUDA)
+
+
+def is_initialized() -> bool:
+    """Whether the CUDA backend is loaded."""
+    return any([each.name == CUDA for each in loaded()])
 
 
 def synchronize(device: AnyDevice = None) -> None:

@@ -77,6 +77,17 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str,
     return params, _stacked([dict(model.named_buffers()) for model in given])
 
 
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Let all batch norms below normalise by their batch alone and keep no running statistics: what
+    vmap and derivatives of modules need, as they cannot write to buffers. Returns the module.
+    """
+    for module in root.modules():
+        forget = getattr(module, "forget_running_statistics", None)
+        if forget is not None:
+            forget()
+    return root
+
+
 def _stacked(states: list[dict[str, Any]]) -> dict[str, Any]:
     stacked: dict[str, Any] = {}
     for name in states[0]:

@@ -80,6 +80,7 @@ from plugrad.nn.loss import GaussianNLLLoss as GaussianNLLLoss
 from plugrad.nn.loss import HuberLoss as HuberLoss
 from plugrad.nn.loss import KLDivLoss as KLDivLoss
 from plugrad.nn.loss import L1Loss as L1Loss
+from plugrad.nn.loss import LinearCrossEntropyLoss as LinearCrossEntropyLoss
 from plugrad.nn.loss import MSELoss as MSELoss
 from plugrad.nn.loss import NLLLoss as NLLLoss
 from plugrad.nn.loss import PoissonNLLLoss as PoissonNLLLoss

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
+from plugrad.creation import DeviceLike
+from plugrad.dtypes import DType
+from plugrad.errors import ArgumentError, KindError, ShapeError
 from plugrad.nn import functional as F
 from plugrad.nn.functional.legacy import reduction_of
+from plugrad.nn.linear import Linear
 from plugrad.nn.module import Module
 from plugrad.tensor import Tensor
 
@@ -64,6 +70,64 @@ class CrossEntropyLoss(WeightedLoss):
             ignore_index=self.ignore_index,
             reduction=self.reduction,
             label_smoothing=self.label_smoothing,
+        )
+
+
+class LinearCrossEntropyLoss(WeightedLoss):
+    """A linear layer from `in_features` to the scores of `num_classes`, and the cross entropy of
+    these: minus the log-probability of the target's class.
+
+    With `out_features` the scores of (N, in_features) are (N, num_classes, *out_features).
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        out_features: tuple[int, ...] = (),
+        bias: bool = False,
+        device: DeviceLike = None,
+        dtype: DType | None = None,
+        reduction: str = "mean",
+        weight: Tensor | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: None = None,
+    ) -> None:
+        name = "LinearCrossEntropyLoss"
+        if weight is not None and weight.shape != (num_classes,):
+            raise ShapeError(name, "weight", expected=f"({num_classes},)", got=weight.shape)
+        if not 0 <= label_smoothing <= 1:
+            raise ArgumentError(
+                name, "label_smoothing", expected="from 0 to 1", got=label_smoothing
+            )
+        super().__init__(weight, reduction=reduction)
+        self.num_classes = num_classes
+        self.out_features = tuple(out_features)
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+        count = num_classes * math.prod(self.out_features)
+        self.linear = Linear(in_features, count, bias, device, dtype)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        scores, bias = (self.num_classes, *self.out_features), self.linear.bias
+        return F.linear_cross_entropy(
+            input,
+            self.linear.weight.reshape(*scores, -1),
+            target,
+            linear_bias=None if bias is None else bias.reshape(scores),
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"in_features={self.linear.in_features}, num_classes={self.num_classes}, "
+            f"out_features={self.out_features}, bias={self.linear.bias is not None}, "
+            f"reduction={self.reduction}"
         )
 
 
@@ -233,6 +297,8 @@ class HuberLoss(Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
+        if not isinstance(delta, int | float):
+            raise KindError("HuberLoss", "delta", expected="a number", got=type(delta).__name__)
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

@@ -13,17 +13,19 @@ from typing import Any, Self
 from plugrad.creation import DeviceLike, empty_like
 from plugrad.dtypes import DType
 from plugrad.errors import ArgumentError, DtypeError, KindError
+from plugrad.formats import MemoryFormat
+from plugrad.nn.hooks import Hooked, everywhere, registered
 from plugrad.nn.parameter import Buffer, Parameter
 from plugrad.nn.state import Stateful
 from plugrad.tape import no_grad
-from plugrad.tensor import RemovableHandle, Tensor
+from plugrad.tensor import Tensor
 from plugrad.value import Value
 
 # What is registered where; an entry may also be None, and a buffer any tensor.
 _KINDS: dict[str, type[Any]] = {}
 
 
-class Module(Stateful):
+class Module(Stateful, Hooked):
     """The base of layers and models. A subclass calls `super().__init__()`, assigns its parts and
     defines `forward`.
     """
@@ -37,8 +39,11 @@ class Module(Stateful):
         fields["_buffers"] = {}
         fields["_modules"] = {}
         fields["_non_persistent"] = set()
-        fields["_forward_hooks"] = {}
+        fields["_watched"] = False
         fields["_forward_pre_hooks"] = {}
+        fields["_forward_hooks"] = {}
+        fields["_backward_pre_hooks"] = {}
+        fields["_backward_hooks"] = {}
         fields["_state_hooks"] = {}
 
     # calling ----------------------------------------------------------------------------------
@@ -48,47 +53,9 @@ class Module(Stateful):
         raise NotImplementedError(f"{type(self).__name__} does not define forward()")
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        if self._forward_pre_hooks or self._forward_hooks:
+        if self._watched or everywhere.watched:
             return self._call_with_hooks(arguments, options)
         return self.forward(*arguments, **options)
-
-    def _call_with_hooks(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        for hook, with_kwargs in list(self._forward_pre_hooks.values()):
-            if with_kwargs:
-                changed = hook(self, arguments, options)
-                if changed is not None:
-                    arguments, options = changed
-            else:
-                changed = hook(self, arguments)
-                if changed is not None:
-                    arguments = changed if isinstance(changed, tuple) else (changed,)
-        out = self.forward(*arguments, **options)
-        for hook, with_kwargs in list(self._forward_hooks.values()):
-            given = (arguments, options) if with_kwargs else (arguments,)
-            changed = hook(self, *given, out)
-            if changed is not None:
-                out = changed
-        return out
-
-    def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call `hook(module, arguments)` before `forward`, before the other hooks if `prepend`;
-        what it returns replaces the arguments.
-
-        With `with_kwargs` it is `hook(module, arguments, options)`, and may return both.
-        """
-        return _registered(self._forward_pre_hooks, (hook, with_kwargs), prepend)
-
-    def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call `hook(module, arguments, output)` after `forward`, before the other hooks if
-        `prepend`; what it returns replaces the output.
-
-        With `with_kwargs` it is `hook(module, arguments, options, output)`.
-        """
-        return _registered(self._forward_hooks, (hook, with_kwargs), prepend)
 
     # registration -----------------------------------------------------------------------------
 
@@ -110,7 +77,7 @@ class Module(Stateful):
         for other in _KINDS:
             if other != kind:
                 fields[other].pop(name, None)
-        fields[kind][name] = value
+        fields[kind][name] = registered(self, kind, name, value)
         if isinstance(value, Buffer):
             _mark(fields["_non_persistent"], name, not value.persistent)
 
@@ -141,14 +108,14 @@ class Module(Stateful):
         self._check_name(name, self._parameters)
         if param is not None and not isinstance(param, Parameter):
             raise self._wrong_kind(name, "_parameters", param)
-        self._parameters[name] = param
+        self._parameters[name] = registered(self, "_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add state that is no parameter; only if `persistent` it goes into the state dict."""
         self._check_name(name, self._buffers)
         if tensor is not None and not isinstance(tensor, Value):
             raise self._wrong_kind(name, "_buffers", tensor)
-        self._buffers[name] = tensor
+        self._buffers[name] = registered(self, "_buffers", name, tensor)
         _mark(self._non_persistent, name, not persistent)
 
     def add_module(self, name: str, module: Module | None) -> None:
@@ -156,7 +123,7 @@ class Module(Stateful):
         self._check_name(name, self._modules)
         if module is not None and not isinstance(module, Module):
             raise self._wrong_kind(name, "_modules", module)
-        self._modules[name] = module
+        self._modules[name] = registered(self, "_modules", name, module)
 
     register_module = add_module
 
@@ -319,9 +286,17 @@ class Module(Stateful):
             else:
                 parameter.grad = parameter.grad.detach().zero_()
 
-    def to(self, *where: Any, device: DeviceLike = None, dtype: DType | None = None) -> Self:
+    def to(
+        self,
+        *where: Any,
+        device: DeviceLike = None,
+        dtype: DType | None = None,
+        non_blocking: bool = False,
+        memory_format: MemoryFormat | None = None,
+    ) -> Self:
         """Move all parts to a device, cast floating ones to a dtype, or both, as another tensor is;
-        in place.
+        in place. Parts of 4 and 5 axes are laid out in `memory_format`; `non_blocking` changes
+        nothing.
         """
         for each in where:
             if isinstance(each, Value):
@@ -335,7 +310,10 @@ class Module(Stateful):
 
         def convert(tensor: Tensor) -> Tensor:
             own = tensor.dtype.is_floating_point or tensor.dtype.is_complex
-            return tensor.to(device=device, dtype=dtype if own else None)
+            kept = dtype if own else None
+            if memory_format is None or tensor.ndim not in (4, 5):
+                return tensor.to(device=device, dtype=kept)
+            return tensor.to(device=device, dtype=kept, memory_format=memory_format)
 
         return self._convert(convert)
 
@@ -414,16 +392,6 @@ def _kind_of(value: Any) -> str | None:
         if isinstance(value, its):
             return kind
     return None
-
-
-def _registered(hooks: dict[Any, Any], entry: Any, prepend: bool) -> RemovableHandle:
-    others = dict(hooks)
-    handle = RemovableHandle(hooks, entry)
-    if prepend:
-        for key, other in others.items():
-            del hooks[key]
-            hooks[key] = other
-    return handle
 
 
 def _mark(names: set[str], name: str, wanted: bool) -> None:

@@ -130,6 +130,11 @@ class _BatchNorm(_ByChannel):
             return self.momentum
         return 1.0 / float(self.num_batches_tracked.item())
 
+    def forget_running_statistics(self) -> None:
+        """Normalise by the batch alone from now on."""
+        self.running_mean = self.running_var = self.num_batches_tracked = None
+        self.track_running_stats = False
+
 
 class BatchNorm1d(_BatchNorm):
     """Each channel of (N, C) or (N, C, L) normalised over the batch; in evaluation by running

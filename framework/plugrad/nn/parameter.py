@@ -160,6 +160,15 @@ class Uninitialized(Tensor):
         return f"<{type(self).__name__}>"
 
 
+#: PyTorch's name for it.
+UninitializedTensorMixin = Uninitialized
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether a parameter or buffer is one without shape and elements yet."""
+    return isinstance(param, Uninitialized)
+
+
 class UninitializedParameter(Uninitialized, Parameter):
     """A parameter whose shape is not known yet."""
 

@@ -58,7 +58,11 @@ class RNNBase(Module):
         name = type(self).__name__
         if mode not in _GATES:
             raise ArgumentError(name, "mode", expected=f"one of {', '.join(_GATES)}", got=mode)
-        for argument, size in (("hidden_size", hidden_size), ("num_layers", num_layers)):
+        for argument, flag in (("bias", bias), ("batch_first", batch_first)):
+            if not isinstance(flag, bool):
+                raise KindError(name, argument, expected="a bool", got=type(flag).__name__)
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        for argument, size in sizes.items():
             if not isinstance(size, int):
                 raise KindError(name, argument, expected="an int", got=type(size).__name__)
             if size < 1:

@@ -11,6 +11,7 @@ from plugrad.optim.stepping import (
     batch_of,
     check_betas,
     check_not_negative,
+    check_tensors,
     evaluate,
     implementation,
     remembered,
@@ -49,6 +50,7 @@ class Adam(Optimizer):
     ) -> None:
         check_not_negative(self, lr=lr, eps=eps, weight_decay=weight_decay)
         check_betas(self, betas)
+        check_tensors(self, lr, betas, bool(foreach) and not capturable)
         super().__init__(
             params,
             {

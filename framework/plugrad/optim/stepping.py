@@ -9,6 +9,7 @@ from plugrad.ops.views import view_as_real
 from plugrad.optim.optimizer import Closure, Group, Optimizer
 from plugrad.tape import enable_grad, no_grad
 from plugrad.tensor import Tensor
+from plugrad.value import Value
 
 State = dict[str, Any]
 
@@ -72,6 +73,21 @@ def check_betas(optimizer: Optimizer, betas: tuple[float, ...]) -> None:
                 expected="at least 0 and below 1",
                 got=beta,
             )
+
+
+def check_tensors(optimizer: Optimizer, lr: Any, betas: tuple[Any, ...], numbers: bool) -> None:
+    """Refuse rates that are numbers and tensors both, and with `numbers` tensors at all."""
+    name = type(optimizer).__name__
+    tensors = [isinstance(beta, Value) for beta in betas]
+    if any(tensors) != all(tensors):
+        raise ArgumentError(name, "betas", expected="all numbers, or all tensors", got=betas)
+    if numbers and (any(tensors) or isinstance(lr, Value)):
+        raise ArgumentError(
+            name,
+            "betas" if any(tensors) else "lr",
+            expected="numbers, with foreach and without capturable",
+            got="a tensor",
+        )
 
 
 def implementation(optimizer: Optimizer, **choices: bool | None) -> Group:

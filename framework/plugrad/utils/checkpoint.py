@@ -5,8 +5,11 @@ needs them. Memory for time: T. Chen et al., Training deep nets with sublinear m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, final
 
 from plugrad import random
@@ -16,6 +19,9 @@ from plugrad.errors import ArgumentError, AutogradError
 from plugrad.precision import casting
 from plugrad.tape import enable_grad
 from plugrad.tensor import Tensor
+
+# Files whose lines are not the program's: plugrad's, and rules that it has compiled.
+_OURS = (str(Path(__file__).parents[1]), "<derivative of ")
 
 Contexts = Callable[[], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]]
 
@@ -44,8 +50,8 @@ def checkpoint(
     `determinism_check` compares the shapes, dtypes and devices of what was saved ("none": not);
     `early_stop` ends the second call as soon as everything is there again. `use_reentrant` names
     one of PyTorch's two implementations: here there is one, which does what PyTorch's without
-    reentry does, so that either value will do. `debug` changes nothing: the error of a function
-    that does something else the second time says what differs.
+    reentry does, so that either value will do. With `debug` the error of a function that does
+    something else the second time names the lines that saved the tensors.
     """
     if determinism_check not in ("default", "none"):
         raise ArgumentError(
@@ -56,7 +62,10 @@ def checkpoint(
         )
     before, during = context_fn()
     again = _Again(
-        function, args, kwargs, preserve_rng_state, determinism_check, early_stop, during
+        *(function, args, kwargs, preserve_rng_state, determinism_check),
+        early_stop and _switches.early_stop,
+        debug if _switches.debug is None else _switches.debug,
+        during,
     )
     with saved_tensors_hooks(again.forget, again.recall), before:
         return function(*args, **kwargs)
@@ -97,6 +106,42 @@ def _chain(layers: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
     return run
 
 
+class CheckpointError(AutogradError):
+    """A function that is computed again did something else than the first time."""
+
+
+class _Switches(threading.local):
+    """What blocks of this thread ask for; `None` leaves it to the call."""
+
+    early_stop: bool = True
+    debug: bool | None = None
+
+
+_switches = _Switches()
+
+
+@contextmanager
+def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
+    """In the block checkpoints are made that end the second call as soon as everything is there
+    again, unless they say otherwise themselves; or, if not `enable`, go on to its end.
+    """
+    before, _switches.early_stop = _switches.early_stop, enable
+    try:
+        yield
+    finally:
+        _switches.early_stop = before
+
+
+@contextmanager
+def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
+    """In the block `debug` is this for every checkpoint; `None` leaves it to them."""
+    before, _switches.debug = _switches.debug, enabled
+    try:
+        yield
+    finally:
+        _switches.debug = before
+
+
 class _Enough(BaseException):
     """Everything that backward needs has been computed again."""
 
@@ -115,6 +160,7 @@ class _Again:
         preserve_rng_state: bool,
         determinism_check: str,
         early_stop: bool,
+        debug: bool,
         context: AbstractContextManager[Any],
     ) -> None:
         self._function = function
@@ -126,11 +172,15 @@ class _Again:
         self._early_stop = early_stop
         self._context = context
         self._specs: list[Any] = []
+        # With `debug`, the lines that saved them.
+        self._lines: list[str] | None = [] if debug else None
         self._found: dict[int, Tensor] = {}
 
     def forget(self, tensor: Tensor) -> int:
         """Keep the number of a saved tensor, not the tensor."""
         self._specs.append(tensor.spec)
+        if self._lines is not None:
+            self._lines.append(_line())
         return len(self._specs) - 1
 
     def recall(self, number: int) -> Tensor:
@@ -138,9 +188,10 @@ class _Again:
         if number not in self._found:
             self._repeat()
         if number not in self._found:
-            raise AutogradError(
+            raise CheckpointError(
                 f"checkpoint: the function saved {len(self._specs)} tensors for backward the first "
                 f"time and {len(self._found)} the second; it must do the same both times"
+                + self._where(number)
             )
         return self._found.pop(number)
 
@@ -175,10 +226,25 @@ class _Again:
 
     def _check(self, number: int, tensor: Tensor) -> None:
         if self._checks and repr(tensor.spec) != repr(self._specs[number]):
-            raise AutogradError(
+            raise CheckpointError(
                 f"checkpoint: saved tensor {number} was {self._specs[number]} the first time and "
                 f"is {tensor.spec} the second; the function must do the same both times"
+                + self._where(number)
+                + (f", the second time at {_line()}" if self._lines is not None else "")
             )
+
+    def _where(self, number: int) -> str:
+        if self._lines is None:
+            return "; debug=True tells where"
+        return f"; tensor {number} was saved at {self._lines[number]}"
+
+
+def _line() -> str:
+    """The line of the program, outside plugrad, that runs now."""
+    frames = traceback.extract_stack()
+    outside = [each for each in frames if not each.filename.startswith(_OURS)]
+    last = (outside or frames)[-1]
+    return f"{last.filename}:{last.lineno}: {last.line}"
 
 
 def _refuse(kept: None) -> Tensor:

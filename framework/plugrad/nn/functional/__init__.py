@@ -19,13 +19,14 @@ from plugrad.functions.pooling import avg_pool3d as avg_pool3d
 from plugrad.functions.pooling import max_pool1d as max_pool1d
 from plugrad.functions.pooling import max_pool2d as max_pool2d
 from plugrad.functions.pooling import max_pool3d as max_pool3d
+from plugrad.functions.sloping import hardshrink as hardshrink
+from plugrad.functions.sloping import prelu as prelu
 from plugrad.nn.functional.activation import celu as celu
 from plugrad.nn.functional.activation import celu_ as celu_
 from plugrad.nn.functional.activation import elu as elu
 from plugrad.nn.functional.activation import elu_ as elu_
 from plugrad.nn.functional.activation import gelu as gelu
 from plugrad.nn.functional.activation import glu as glu
-from plugrad.nn.functional.activation import hardshrink as hardshrink
 from plugrad.nn.functional.activation import hardsigmoid as hardsigmoid
 from plugrad.nn.functional.activation import hardswish as hardswish
 from plugrad.nn.functional.activation import hardtanh as hardtanh
@@ -35,7 +36,6 @@ from plugrad.nn.functional.activation import leaky_relu_ as leaky_relu_
 from plugrad.nn.functional.activation import log_softmax as log_softmax
 from plugrad.nn.functional.activation import logsigmoid as logsigmoid
 from plugrad.nn.functional.activation import mish as mish
-from plugrad.nn.functional.activation import prelu as prelu
 from plugrad.nn.functional.activation import relu as relu
 from plugrad.nn.functional.activation import relu6 as relu6
 from plugrad.nn.functional.activation import relu_ as relu_
@@ -76,6 +76,7 @@ from plugrad.nn.functional.linalg import linear as linear
 from plugrad.nn.functional.linalg import normalize as normalize
 from plugrad.nn.functional.linalg import pairwise_distance as pairwise_distance
 from plugrad.nn.functional.linalg import pdist as pdist
+from plugrad.nn.functional.linear_loss import linear_cross_entropy as linear_cross_entropy
 from plugrad.nn.functional.loss import binary_cross_entropy as binary_cross_entropy
 from plugrad.nn.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -111,6 +112,24 @@ from plugrad.nn.functional.pooling import lp_pool3d as lp_pool3d
 from plugrad.nn.functional.pooling import max_unpool1d as max_unpool1d
 from plugrad.nn.functional.pooling import max_unpool2d as max_unpool2d
 from plugrad.nn.functional.pooling import max_unpool3d as max_unpool3d
+from plugrad.nn.functional.positions import (
+    adaptive_max_pool1d_with_indices as adaptive_max_pool1d_with_indices,
+)
+from plugrad.nn.functional.positions import (
+    adaptive_max_pool2d_with_indices as adaptive_max_pool2d_with_indices,
+)
+from plugrad.nn.functional.positions import (
+    adaptive_max_pool3d_with_indices as adaptive_max_pool3d_with_indices,
+)
+from plugrad.nn.functional.positions import (
+    fractional_max_pool2d_with_indices as fractional_max_pool2d_with_indices,
+)
+from plugrad.nn.functional.positions import (
+    fractional_max_pool3d_with_indices as fractional_max_pool3d_with_indices,
+)
+from plugrad.nn.functional.positions import max_pool1d_with_indices as max_pool1d_with_indices
+from plugrad.nn.functional.positions import max_pool2d_with_indices as max_pool2d_with_indices
+from plugrad.nn.functional.positions import max_pool3d_with_indices as max_pool3d_with_indices
 from plugrad.nn.functional.resampling import interpolate as interpolate
 from plugrad.nn.functional.resampling import upsample as upsample
 from plugrad.nn.functional.resampling import upsample_bilinear as upsample_bilinear

@@ -89,15 +89,6 @@ def rrelu_(
     return rrelu(input, lower, upper, training, inplace=True)
 
 
-def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """`leaky_relu` with a learnt slope, one for all or one per channel (axis 1)."""
-    if weight.numel() > 1 and input.ndim > 1:
-        weight = weight.reshape(-1, *(1,) * (input.ndim - 2))
-    elif not input.ndim:
-        weight = weight.reshape(())
-    return where(input > 0, input, input * weight)
-
-
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """`input` where it is positive, else `alpha * (exp(input) - 1)`."""
     return _written(input, _elu(_source(input, inplace), alpha), inplace)
@@ -202,11 +193,6 @@ def tanhshrink(input: Tensor) -> Tensor:
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """`input` moved towards 0 by `lambd`, at most to 0."""
     return where(_abs(input) <= lambd, input * 0, input - _sign(input) * lambd)
-
-
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """`input`, but 0 from -lambd to lambd."""
-    return where(_abs(input) <= lambd, 0, input)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:

@@ -67,6 +67,13 @@ def cross_entropy(
         )
     _require_constant("cross_entropy", weight)
     if target.is_floating_point():
+        if ignore_index >= 0:
+            raise ArgumentError(
+                "cross_entropy",
+                "ignore_index",
+                expected="none, as the target holds probabilities",
+                got=ignore_index,
+            )
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     target = _classes(target)
     if label_smoothing == 0:
@@ -222,7 +229,7 @@ def kl_div(
         absent = target == 0
         each = where(absent, 0, target * log(where(absent, 1, target))) - target * input
     if reduction == "batchmean":
-        return sum_over(each) / input.shape[0]
+        return sum_over(each) / (input.shape[0] if input.ndim else 1)
     return reduce_loss(each, reduction, "kl_div")
 
 

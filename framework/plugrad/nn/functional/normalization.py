@@ -82,7 +82,9 @@ def batch_norm(
             input, running_mean, running_var, weight, bias, eps
         )
     count = input.numel() // input.shape[1] if input.ndim > 1 and input.shape[1] else 0
-    if input.ndim > 1 and count < 2:
+    if not eps > 0:
+        raise ArgumentError("batch_norm", "eps", expected="above 0 in training", got=eps)
+    if input.ndim > 1 and count == 1:
         raise ArgumentError(
             "batch_norm",
             "input",
@@ -91,6 +93,8 @@ def batch_norm(
             hint="use a larger batch, or eval()",
         )
     out, average, variance = normalization.batch_norm(input, weight, bias, eps)
+    if not count:
+        return out  # of nothing there are no statistics
     with no_grad():
         _move(running_mean, average, momentum)
         _move(running_var, variance, momentum, count / (count - 1))

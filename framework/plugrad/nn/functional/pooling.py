@@ -237,6 +237,8 @@ def _fractional_max_pool(
         )
     if samples is None:
         samples = rand(*lead, spatial, dtype=input.dtype, device=input.device)
+    if samples.ndim and samples.shape[0] > lead[0]:
+        samples = samples[: lead[0]]  # more than there are examples may be given
     if tuple(samples.shape) != (*lead, spatial):
         raise ShapeError(
             operator, "_random_samples", expected=str((*lead, spatial)), got=samples.shape

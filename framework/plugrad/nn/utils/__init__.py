@@ -15,6 +15,12 @@ from plugrad.nn.utils.fusion import fuse_conv_bn_weights as fuse_conv_bn_weights
 from plugrad.nn.utils.fusion import fuse_linear_bn_eval as fuse_linear_bn_eval
 from plugrad.nn.utils.fusion import fuse_linear_bn_weights as fuse_linear_bn_weights
 from plugrad.nn.utils.init import skip_init as skip_init
+from plugrad.nn.utils.memory_format import (
+    convert_conv2d_weight_memory_format as convert_conv2d_weight_memory_format,
+)
+from plugrad.nn.utils.memory_format import (
+    convert_conv3d_weight_memory_format as convert_conv3d_weight_memory_format,
+)
 from plugrad.nn.utils.reweighting import remove_spectral_norm as remove_spectral_norm
 from plugrad.nn.utils.reweighting import remove_weight_norm as remove_weight_norm
 from plugrad.nn.utils.reweighting import spectral_norm as spectral_norm

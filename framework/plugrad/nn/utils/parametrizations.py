@@ -1,4 +1,4 @@
-"""Parametrizations by name: weights of given length, and of given spectral norm."""
+"""Parametrizations by name: weights of given length, given spectral norm, or orthogonal."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from plugrad.functions.reduction import norm
 from plugrad.nn import functional as F
 from plugrad.nn.convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from plugrad.nn.module import Module
+from plugrad.nn.utils.orthogonal import orthogonal as orthogonal
 from plugrad.nn.utils.parametrize import register_parametrization
 from plugrad.random import randn
 from plugrad.tape import no_grad

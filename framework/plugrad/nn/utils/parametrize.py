@@ -48,7 +48,7 @@ class ParametrizationList(ModuleList):
     def __init__(self, modules: Sequence[Module], original: Tensor, unsafe: bool = False) -> None:
         super().__init__(modules)
         self.unsafe = unsafe
-        parts = _undone(self, original)
+        parts = _undone(self, original, may_refuse=True)
         self.is_tensor = isinstance(parts, Tensor)
         if isinstance(parts, Tensor):
             _check_alike("right_inverse", original, parts, unsafe)
@@ -229,12 +229,18 @@ def _property_of(name: str) -> property:
     return property(get, put)
 
 
-def _undone(chain: ModuleList, value: Any) -> Any:
-    """What the parametrizations must start from to give a value."""
+def _undone(chain: ModuleList, value: Any, may_refuse: bool = False) -> Any:
+    """What the parametrizations must start from to give a value; with `may_refuse` one whose
+    inverse is not implemented starts from the value itself.
+    """
     with no_grad():
         for module in reversed(list(chain)):
             if hasattr(module, "right_inverse"):
-                value = module.right_inverse(value)
+                try:
+                    value = module.right_inverse(value)
+                except NotImplementedError:
+                    if not may_refuse:
+                        raise
     return value
 
 

@@ -215,11 +215,12 @@ def pad_sequence(
 def unpad_sequence(
     padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False
 ) -> list[Tensor]:
-    """The sequences (length, *) that `pad_sequence` padded on the right."""
+    """The sequences (length, *) that `pad_sequence` padded on the right, copied out of it."""
     if not batch_first:
         padded_sequences = padded_sequences.transpose(0, 1)
     return [
-        each[:length] for each, length in zip(padded_sequences, _as_lengths(lengths), strict=True)
+        each[:length].clone()
+        for each, length in zip(padded_sequences, _as_lengths(lengths), strict=True)
     ]
 
 

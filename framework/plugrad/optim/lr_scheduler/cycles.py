@@ -72,7 +72,8 @@ class CyclicLR(LRScheduler):
         if cycle_momentum:
             self.base_momentums = per_group(self, "base_momentum", base_momentum, optimizer)
             self.max_momentums = per_group(self, "max_momentum", max_momentum, optimizer)
-            _begin_momentum(self, optimizer, self.base_momentums, self.max_momentums, last_epoch)
+            limits = self.base_momentums, self.max_momentums
+            self.use_beta1 = _begin_momentum(self, optimizer, *limits, last_epoch)
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
 
@@ -178,7 +179,7 @@ class OneCycleLR(LRScheduler):
         if cycle_momentum:
             low = per_group(self, "base_momentum", base_momentum, optimizer)
             high = per_group(self, "max_momentum", max_momentum, optimizer)
-            _begin_momentum(self, optimizer, low, high, last_epoch)
+            self.use_beta1 = _begin_momentum(self, optimizer, low, high, last_epoch)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -244,7 +245,8 @@ def _total(total_steps: int | None, epochs: int | None, steps_per_epoch: int | N
 
 def _begin_momentum(
     schedule: LRScheduler, optimizer: Optimizer, low: list[float], high: list[float], epoch: int
-) -> None:
+) -> bool:
+    """Begin with the highest momentum; says whether it is the first of betas."""
     name = type(schedule).__name__
     if not {"momentum", "betas"} & optimizer.defaults.keys():
         raise ArgumentError(
@@ -259,6 +261,7 @@ def _begin_momentum(
             _set_momentum(group, most)
             group["max_momentum"] = most
             group["base_momentum"] = least
+    return "betas" in optimizer.defaults
 
 
 def _set_momentum(group: Group, momentum: float) -> None:

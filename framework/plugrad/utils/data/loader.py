@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.context import BaseContext
 from typing import Any
 
+from plugrad.cuda.devices import is_available
 from plugrad.errors import ArgumentError
 from plugrad.random import Generator, randint
 from plugrad.utils.data.collate import default_collate, default_convert
@@ -47,7 +49,10 @@ class DataLoader:
     but have copies of locks and libraries without the threads that these belong to, and may hang
     where the program used threads before, as NumPy, Numba and CUDA do.
 
-    `pin_memory` and `pin_memory_device` change nothing: batches are in ordinary memory.
+    `pin_memory` is what the CUDA backend does for all that it is sent: a batch goes to the device
+    by way of page-locked memory, while the program goes on. The batches themselves are in ordinary
+    memory, and a warning says so where there is no CUDA device. `pin_memory_device` changes
+    nothing.
     """
 
     def __init__(
@@ -101,6 +106,12 @@ class DataLoader:
         self._kept: WorkerIterator | None = None
 
     def __iter__(self) -> Iterator[Any]:
+        if self.pin_memory and not is_available():
+            warnings.warn(
+                "DataLoader: pin_memory is True, but there is no CUDA device: batches stay in "
+                "ordinary memory",
+                stacklevel=2,
+            )
         # Drawn without workers as well: the order, drawn next, does not depend on their number.
         drawn = randint(0, 1 << 62, (1,), generator=self.generator, device="cpu")
         if self.num_workers:
