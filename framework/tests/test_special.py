@@ -198,6 +198,43 @@ def test_polynomial_of_degree_three_is_the_known_one(function: Any, cubic: Any) 
     np.testing.assert_allclose(several, [np.ones(9), cubic(x), np.zeros(9)], rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("function", "of_angle"),
+    [
+        (special.chebyshev_polynomial_t, lambda n, a: np.cos(n * a)),
+        (special.chebyshev_polynomial_u, lambda n, a: np.sin((n + 1) * a) / np.sin(a)),
+        (special.chebyshev_polynomial_v, lambda n, a: np.cos((n + 0.5) * a) / np.cos(a / 2)),
+        (special.chebyshev_polynomial_w, lambda n, a: np.sin((n + 0.5) * a) / np.sin(a / 2)),
+    ],
+)
+@pytest.mark.parametrize("degree", [8, 9, 1_000_000])
+def test_chebyshev_polynomials_of_high_degree_are_waves(
+    function: Any, of_angle: Any, degree: int
+) -> None:
+    x = np.array([-0.9, 0.1, 0.8])
+    found = function(pg.tensor(x), degree).numpy()
+    np.testing.assert_allclose(found, of_angle(degree, np.arccos(x)), atol=1e-9)
+
+
+def test_a_degree_loses_its_fraction_and_one_that_is_none_gives_zero() -> None:
+    degrees = double(2.9, -0.5, -1.0, NAN, INF, 1e30)
+    found = special.legendre_polynomial_p(pg.tensor(2.0), degrees)
+    assert found.tolist() == [5.5, 1, 0, 0, 0, 0]
+    assert special.chebyshev_polynomial_t(0.5, degrees).tolist() == [-0.5, 1, 0, 0, 0, 0]
+    assert special.hermite_polynomial_h(pg.ones(0, 3), pg.ones(3)).shape == (0, 3)
+
+
+def test_polynomial_of_degree_zero_is_one_of_nan_too() -> None:
+    x, degrees = double(NAN), double(0, 1, 2)
+    np.testing.assert_array_equal(special.laguerre_polynomial_l(x, degrees), [1, NAN, NAN])
+
+
+def test_shifted_polynomial_of_whole_numbers_does_not_wrap() -> None:
+    x = pg.tensor([0, 1], dtype=pg.uint8)
+    assert special.shifted_chebyshev_polynomial_u(x, 1).tolist() == [-2.0, 2.0]
+    assert special.modified_bessel_k0(x).tolist()[0] == INF
+
+
 def test_arguments_out_of_range_are_refused() -> None:
     x = pg.ones(2)
     with pytest.raises(ArgumentError, match="polygamma"):
