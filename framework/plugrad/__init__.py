@@ -489,13 +489,14 @@ from plugrad.windows import kaiser_window as kaiser_window
 newaxis = None
 
 # Floor 6, and what few programs need: loaded when first named.
-_MODULES = ("fft", "linalg", "nn", "optim", "special", "utils")
+_MODULES = ("fft", "linalg", "nn", "optim", "signal", "special", "utils")
 
 if _TYPE_CHECKING:
     from plugrad import fft as fft
     from plugrad import linalg as linalg
     from plugrad import nn as nn
     from plugrad import optim as optim
+    from plugrad import signal as signal
     from plugrad import special as special
     from plugrad import utils as utils
     from plugrad.late import *  # noqa: F403  (its names, for type checkers)

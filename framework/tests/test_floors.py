@@ -31,7 +31,7 @@ FLOORS = (
     "levels reverse batching forward",
     # 5 tensor
     "tensor methods in_place kinds legacy exchange creation cuda functions indexing printing "
-    "random variates windows autograd amp func special linalg fft sparse",
+    "random variates windows autograd amp func special signal linalg fft sparse",
     # 6 models
     "nn optim utils late datasets serialize nests archives unpickling training cli __main__",
     # 7 what users see
