@@ -396,6 +396,8 @@ from plugrad.ops.elementwise import trunc as fix
 from plugrad.ops.elementwise import trunc as trunc
 from plugrad.ops.numbers import nextafter as nextafter
 from plugrad.ops.numbers import signbit as signbit
+from plugrad.ops.incomplete_gamma import igamma as igamma
+from plugrad.ops.incomplete_gamma import igammac as igammac
 from plugrad.ops.reduction import all as all
 from plugrad.ops.reduction import amax as amax
 from plugrad.ops.reduction import amin as amin

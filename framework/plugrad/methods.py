@@ -29,7 +29,7 @@ from plugrad.functions import (
 from plugrad.functions import elementwise as functions
 from plugrad.functions import systems as solving
 from plugrad.in_place import InPlaceMethods, polygamma
-from plugrad.ops import activation, comparison, creation, elementwise, systems
+from plugrad.ops import activation, comparison, creation, elementwise, incomplete_gamma, systems
 from plugrad.ops import numbers as parts
 from plugrad.ops import reduction as reduce
 from plugrad.ops import special as gamma
@@ -178,6 +178,8 @@ class Methods(InPlaceMethods):
     sinc = special.sinc
     erfinv = gamma.erfinv
     lgamma = gamma.lgamma
+    igamma = incomplete_gamma.igamma
+    igammac = incomplete_gamma.igammac
     digamma = gamma.digamma
     mvlgamma = special.multigammaln
     i0 = special.i0

@@ -84,7 +84,7 @@ PUBLIC = {
     *("dtypes", "discovery", "backends", "inventory", "ops"),
     *("ops/activation", "ops/attention", "ops/bessel", "ops/numbers", "ops/special"),
     *("ops/comparison", "ops/convolution", "ops/creation"),
-    *("ops/ctc",),
+    *("ops/ctc", "ops/incomplete_gamma"),
     *("ops/elementwise", "ops/indexing", "ops/joining", "ops/linalg", "ops/loss"),
     *("ops/normalization", "ops/optimizer", "ops/pooling", "ops/recurrent", "ops/reduction"),
     "ops/sampling",

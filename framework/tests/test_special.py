@@ -55,6 +55,11 @@ VALUES: list[tuple[str, tuple[float, ...], float]] = [
     ("bessel_y1", (0.5,), -1.4714723926702430),
     ("spherical_bessel_j0", (2.0,), math.sin(2) / 2),
     ("xlog1py", (2.0, 0.5), 2 * math.log(1.5)),
+    ("gammainc", (0.5, 2.25), math.erf(1.5)),
+    ("gammaincc", (1.0, 30.0), math.exp(-30)),
+    ("gammaincc", (1e30, 1e30), 0.5),
+    ("gammainc", (2e6, 1.9e6), 0.0),
+    ("gammainc", (1e-3, 1e-30), 0.933792377658673),
     ("sinc", (0.25,), math.sin(math.pi / 4) * 4 / math.pi),
     ("logit", (0.75,), math.log(3)),
 ]
@@ -92,6 +97,32 @@ def test_function_has_its_limit_at_the_edge(
 ) -> None:
     found = getattr(special, name)(double(*points)).numpy()
     np.testing.assert_allclose(found, values, atol=1e-15)
+
+
+def test_incomplete_gamma_functions_have_their_edges() -> None:
+    a = double(0, 0, 2, 2, INF, INF, -1, 2, NAN, 2)
+    x = double(0, 2, 0, INF, 2, INF, 2, -1, 2, NAN)
+    lower = [NAN, 1, 0, 1, 0, NAN, NAN, NAN, NAN, NAN]
+    np.testing.assert_array_equal(special.gammainc(a, x).numpy(), lower)
+    np.testing.assert_array_equal(special.gammaincc(a, x).numpy(), 1 - np.array(lower))
+
+
+def test_incomplete_gamma_functions_agree_with_the_sum_for_whole_orders() -> None:
+    # Q(n, x) = exp(-x) times the sum of x^k / k! over k < n
+    x = np.array([0.01, 0.9, 1.1, 7.0, 25.0, 60.0])
+    for n in (1, 2, 9, 25):
+        wanted = sum(np.exp(-x + k * np.log(x) - math.lgamma(k + 1)) for k in range(n))
+        order = double(n)
+        found = special.gammaincc(order, pg.tensor(x)).numpy()
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_incomplete_gamma_functions_have_no_derivative_in_the_order() -> None:
+    a, x = double(2.5).requires_grad_(), double(1.5).requires_grad_()
+    special.gammaincc(a, x).backward()
+    assert a.grad is None
+    wanted = -(1.5**1.5) * math.exp(-1.5) / math.gamma(2.5)
+    assert x.grad.item() == pytest.approx(wanted, rel=1e-12)
 
 
 def test_zeta_has_a_pole_and_no_value_below_it() -> None:

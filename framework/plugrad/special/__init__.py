@@ -33,6 +33,7 @@ from plugrad.ops.elementwise import exp2 as exp2
 from plugrad.ops.elementwise import expm1 as expm1
 from plugrad.ops.elementwise import log1p as log1p
 from plugrad.ops.elementwise import sigmoid
+from plugrad.ops.incomplete_gamma import igamma, igammac
 from plugrad.ops.reduction import logsumexp as logsumexp
 from plugrad.ops.special import digamma as digamma
 from plugrad.ops.special import erfcx as erfcx
@@ -62,4 +63,5 @@ from plugrad.special.polynomials import (
 )
 
 expit, gammaln, psi = sigmoid, lgamma, digamma
+gammainc, gammaincc = igamma, igammac
 modified_bessel_i0, modified_bessel_i1 = i0, i1
