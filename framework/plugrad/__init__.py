@@ -237,6 +237,8 @@ from plugrad.functions.reduction import max as max
 from plugrad.functions.reduction import min as min
 from plugrad.functions.reduction import std as std
 from plugrad.functions.reduction import var as var
+from plugrad.functions.reflections import geqrf as geqrf
+from plugrad.functions.reflections import ormqr as ormqr
 from plugrad.functions.scans import cummax as cummax
 from plugrad.functions.scans import cummin as cummin
 from plugrad.functions.scans import cumprod as cumprod

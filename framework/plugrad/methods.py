@@ -19,6 +19,7 @@ from plugrad.functions import (
     quantiles,
     rearranging,
     reduction,
+    reflections,
     scans,
     sorting,
     special,
@@ -364,6 +365,8 @@ class Methods(InPlaceMethods):
     qr = older_linalg.qr
     svd = older_linalg.svd
     orgqr = decomposition.householder_product
+    geqrf = reflections.geqrf
+    ormqr = reflections.ormqr
     pinverse = older_linalg.pinverse
     stft = spectra.stft
     istft = spectra.istft
