@@ -19,6 +19,7 @@ from plugrad.functions.special import sinc as sinc
 from plugrad.functions.special import spherical_bessel_j0 as spherical_bessel_j0
 from plugrad.functions.special import xlog1py as xlog1py
 from plugrad.functions.special import xlogy as xlogy
+from plugrad.ops.bessel import airy_ai as airy_ai
 from plugrad.ops.bessel import bessel_j0 as bessel_j0
 from plugrad.ops.bessel import bessel_j1 as bessel_j1
 from plugrad.ops.bessel import bessel_y0 as bessel_y0
