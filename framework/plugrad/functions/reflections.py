@@ -59,30 +59,31 @@ def geqrf(input: Tensor, *, out: tuple[Tensor, Tensor] | None = None) -> Reflect
 @delivers
 def ormqr(
     input: Tensor,
-    tau: Tensor,
-    other: Tensor,
+    input2: Tensor,
+    input3: Tensor,
     left: bool = True,
     transpose: bool = False,
     *,
     out: Tensor | None = None,
 ) -> Tensor:
     """The product of the square Q of `geqrf`'s reflections, or of its adjoint (`transpose`), with
-    `other`: Q on its left, or on its right.
+    `input3`: Q on its left, or on its right. `input2` are the reflections' tau.
     """
+    tau, other = input2, input3
     check_matrices("ormqr", "input", input.spec)
-    check_matrices("ormqr", "other", other.spec)
+    check_matrices("ormqr", "input3", other.spec)
     order, count = input.spec.shape[-2:]
     if other.spec.shape[-2 if left else -1] != order:
         raise ShapeError(
             "ormqr",
-            "other",
+            "input3",
             expected=f"{order} {'rows' if left else 'columns'}, as many as input has rows",
             got=other.spec.shape,
         )
     if tau.spec.shape[:-1] != input.spec.shape[:-2] or tau.spec.shape[-1] > min(order, count):
         raise ShapeError(
             "ormqr",
-            "tau",
+            "input2",
             expected=f"{input.spec.shape[:-2]} times at most {min(order, count)} numbers",
             got=tau.spec.shape,
         )
