@@ -77,13 +77,13 @@ def abs(x):
 @kernel
 @quietly
 def sign(x):
-    return np.sign(x) if x.dtype.kind != "b" else x.copy()
+    return _sign(x)
 
 
 @kernel
 @quietly
 def sgn(x):
-    return np.sign(x) if x.dtype.kind != "b" else x.copy()
+    return _sign(x)
 
 
 @kernel
@@ -282,3 +282,10 @@ def angle(x):
         return np.arctan2(x.imag, x.real)
     out = np.where(np.isnan(x), x, np.where(x < 0, math.pi, 0))
     return out.astype(x.dtype)
+
+
+def _sign(x):
+    if x.dtype.kind == "b":
+        return x.copy()
+    # NumPy's sign of NaN is NaN.
+    return np.sign(x) if x.dtype.kind in "iuc" else np.where(x == x, np.sign(x), x.dtype.type(0))

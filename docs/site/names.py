@@ -75,6 +75,7 @@ PAGES = (
     Page("linalg.md", "plugrad.linalg", ("plugrad.linalg",)),
     Page("fft.md", "plugrad.fft", ("plugrad.fft",)),
     Page("special.md", "plugrad.special", ("plugrad.special",)),
+    Page("signal.md", "plugrad.signal.windows", ("plugrad.signal.windows",)),
     Page(
         "data.md",
         "plugrad.utils",

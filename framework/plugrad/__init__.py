@@ -244,6 +244,8 @@ from plugrad.functions.reduction import max as max
 from plugrad.functions.reduction import min as min
 from plugrad.functions.reduction import std as std
 from plugrad.functions.reduction import var as var
+from plugrad.functions.reflections import geqrf as geqrf
+from plugrad.functions.reflections import ormqr as ormqr
 from plugrad.functions.scans import cummax as cummax
 from plugrad.functions.scans import cummin as cummin
 from plugrad.functions.scans import cumprod as cumprod
@@ -402,6 +404,8 @@ from plugrad.ops.elementwise import trunc as fix
 from plugrad.ops.elementwise import trunc as trunc
 from plugrad.ops.numbers import nextafter as nextafter
 from plugrad.ops.numbers import signbit as signbit
+from plugrad.ops.incomplete_gamma import igamma as igamma
+from plugrad.ops.incomplete_gamma import igammac as igammac
 from plugrad.ops.reduction import all as all
 from plugrad.ops.reduction import amax as amax
 from plugrad.ops.reduction import amin as amin
@@ -513,13 +517,14 @@ from plugrad.windows import kaiser_window as kaiser_window
 newaxis = None
 
 # Floor 6, and what few programs need: loaded when first named.
-_MODULES = ("fft", "linalg", "nn", "optim", "special", "testing", "utils")
+_MODULES = ("fft", "linalg", "nn", "optim", "signal", "special", "testing", "utils")
 
 if _TYPE_CHECKING:
     from plugrad import fft as fft
     from plugrad import linalg as linalg
     from plugrad import nn as nn
     from plugrad import optim as optim
+    from plugrad import signal as signal
     from plugrad import special as special
     from plugrad import testing as testing
     from plugrad import utils as utils

@@ -21,7 +21,7 @@ from plugrad.functions import (
 from plugrad.functions import elementwise as functions
 from plugrad.functions import joining as moving
 from plugrad.functions.in_place import relayout, writing
-from plugrad.ops import activation, comparison, creation, elementwise
+from plugrad.ops import activation, comparison, creation, elementwise, incomplete_gamma
 from plugrad.ops import numbers as parts
 from plugrad.ops import special as gamma
 from plugrad.value import Value
@@ -114,6 +114,8 @@ class InPlaceMethods(Value):
     erfc_ = writing(elementwise.erfc)
     erfinv_ = writing(gamma.erfinv)
     lgamma_ = writing(gamma.lgamma)
+    igamma_ = writing(incomplete_gamma.igamma)
+    igammac_ = writing(incomplete_gamma.igammac)
     digamma_ = writing(gamma.digamma)
     mvlgamma_ = writing(special.multigammaln)
     i0_ = writing(special.i0)

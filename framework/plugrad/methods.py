@@ -20,6 +20,7 @@ from plugrad.functions import (
     quantiles,
     rearranging,
     reduction,
+    reflections,
     reseating,
     scans,
     sloping,
@@ -32,7 +33,7 @@ from plugrad.functions import (
 from plugrad.functions import elementwise as functions
 from plugrad.functions import systems as solving
 from plugrad.in_place import InPlaceMethods, polygamma
-from plugrad.ops import activation, comparison, elementwise, systems
+from plugrad.ops import activation, comparison, elementwise, incomplete_gamma, systems
 from plugrad.ops import numbers as parts
 from plugrad.ops import reduction as reduce
 from plugrad.ops import special as gamma
@@ -181,6 +182,8 @@ class Methods(InPlaceMethods):
     sinc = special.sinc
     erfinv = gamma.erfinv
     lgamma = gamma.lgamma
+    igamma = incomplete_gamma.igamma
+    igammac = incomplete_gamma.igammac
     digamma = gamma.digamma
     mvlgamma = special.multigammaln
     i0 = special.i0
@@ -373,6 +376,8 @@ class Methods(InPlaceMethods):
     qr = older_linalg.qr
     svd = older_linalg.svd
     orgqr = decomposition.householder_product
+    geqrf = reflections.geqrf
+    ormqr = reflections.ormqr
     pinverse = older_linalg.pinverse
     stft = spectra.stft
     istft = spectra.istft

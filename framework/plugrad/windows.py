@@ -34,8 +34,8 @@ def hann_window(
     requires_grad: bool = False,
 ) -> Tensor:
     """`sin(pi t)²` for t from 0 to 1."""
-    shape = _cosines(0.5, 0.5)
-    return _window("hann_window", window_length, periodic, dtype, device, requires_grad, shape)
+    shape = cosines(0.5, 0.5)
+    return window("hann_window", window_length, periodic, dtype, device, requires_grad, shape)
 
 
 def hamming_window(
@@ -49,8 +49,8 @@ def hamming_window(
     requires_grad: bool = False,
 ) -> Tensor:
     """`alpha - beta cos(2 pi t)` for t from 0 to 1."""
-    shape = _cosines(alpha, beta)
-    return _window("hamming_window", window_length, periodic, dtype, device, requires_grad, shape)
+    shape = cosines(alpha, beta)
+    return window("hamming_window", window_length, periodic, dtype, device, requires_grad, shape)
 
 
 def blackman_window(
@@ -62,8 +62,8 @@ def blackman_window(
     requires_grad: bool = False,
 ) -> Tensor:
     """`0.42 - 0.5 cos(2 pi t) + 0.08 cos(4 pi t)` for t from 0 to 1."""
-    shape = _cosines(0.42, 0.5, 0.08)
-    return _window("blackman_window", window_length, periodic, dtype, device, requires_grad, shape)
+    shape = cosines(0.42, 0.5, 0.08)
+    return window("blackman_window", window_length, periodic, dtype, device, requires_grad, shape)
 
 
 def bartlett_window(
@@ -75,11 +75,9 @@ def bartlett_window(
     requires_grad: bool = False,
 ) -> Tensor:
     """A triangle: from 0 to 1 and back."""
-
-    def shape(t: Any) -> Any:
-        return 1 - elementwise.abs(t * 2 - 1)
-
-    return _window("bartlett_window", window_length, periodic, dtype, device, requires_grad, shape)
+    return window(
+        "bartlett_window", window_length, periodic, dtype, device, requires_grad, triangle
+    )
 
 
 def kaiser_window(
@@ -92,25 +90,39 @@ def kaiser_window(
     requires_grad: bool = False,
 ) -> Tensor:
     """`i0(beta sqrt(1 - (2t - 1)²)) / i0(beta)` for t from 0 to 1, with the Bessel function i0."""
+    shape = kaiser(beta)
+    return window("kaiser_window", window_length, periodic, dtype, device, requires_grad, shape)
+
+
+def cosines(*weights: float) -> Callable[[Any], Any]:
+    """The window `weights[0] - weights[1] cos(2 pi t) + weights[2] cos(4 pi t) - …`."""
+
+    def shape(t: Any) -> Any:
+        made = t * 0 + weights[0]
+        for k, weight in enumerate(weights[1:], 1):
+            made = made + elementwise.cos(t * (2 * math.pi * k)) * ((-1) ** k * weight)
+        return made
+
+    return shape
+
+
+def triangle(t: Any) -> Any:
+    """From 0 to 1 and back."""
+    return 1 - elementwise.abs(t * 2 - 1)
+
+
+def kaiser(beta: float) -> Callable[[Any], Any]:
+    """The arch of `kaiser_window`."""
 
     def shape(t: Any) -> Any:
         arch = elementwise.sqrt(elementwise.clamp_min(1 - (t * 2 - 1) ** 2, 0))
         top = full((), beta, t.spec.dtype, t.spec.device)
         return special.i0(arch * beta) / special.i0(top)
 
-    return _window("kaiser_window", window_length, periodic, dtype, device, requires_grad, shape)
-
-
-def _cosines(first: float, second: float, third: float = 0.0) -> Callable[[Any], Any]:
-    def shape(t: Any) -> Any:
-        angle = t * (2 * math.pi)
-        made = first - elementwise.cos(angle) * second
-        return made + elementwise.cos(angle * 2) * third if third else made
-
     return shape
 
 
-def _window(
+def window(
     name: str,
     length: int,
     periodic: bool,
@@ -119,6 +131,7 @@ def _window(
     requires_grad: bool,
     shape: Callable[[Any], Any],
 ) -> Any:
+    """A shape over [0, 1] at `length` points; where there is but one, 1."""
     dtype = dtype or dtypes.get_default_dtype()
     if not dtype.is_floating_point:
         raise DtypeError(name, "dtype", expected="a float dtype", got=dtype)

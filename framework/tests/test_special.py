@@ -53,8 +53,16 @@ VALUES: list[tuple[str, tuple[float, ...], float]] = [
     ("bessel_y0", (10.0,), 0.05567116728359939),
     ("bessel_y1", (10.0,), 0.24901542420695388),
     ("bessel_y1", (0.5,), -1.4714723926702430),
+    ("airy_ai", (0.0,), 0.355028053887817239),
+    ("airy_ai", (3.0,), 0.006591139357460719),
+    ("airy_ai", (-6.0,), -0.32914517362982311),
     ("spherical_bessel_j0", (2.0,), math.sin(2) / 2),
     ("xlog1py", (2.0, 0.5), 2 * math.log(1.5)),
+    ("gammainc", (0.5, 2.25), math.erf(1.5)),
+    ("gammaincc", (1.0, 30.0), math.exp(-30)),
+    ("gammaincc", (1e30, 1e30), 0.5),
+    ("gammainc", (2e6, 1.9e6), 0.0),
+    ("gammainc", (1e-3, 1e-30), 0.933792377658673),
     ("sinc", (0.25,), math.sin(math.pi / 4) * 4 / math.pi),
     ("logit", (0.75,), math.log(3)),
 ]
@@ -79,6 +87,7 @@ EDGES: list[tuple[str, tuple[float, ...], tuple[float, ...]]] = [
     ("bessel_y1", (0.0, -1.0, INF), (-INF, NAN, 0.0)),
     ("modified_bessel_k0", (0.0, -1.0, INF), (INF, NAN, 0.0)),
     ("modified_bessel_k1", (0.0, -1.0, INF), (INF, NAN, 0.0)),
+    ("airy_ai", (INF, -INF, 1e4), (0.0, 0.0, 0.0)),
     ("entr", (0.0, -1.0, NAN), (0.0, -INF, NAN)),
     ("log_ndtr", (-INF, INF, 0.0), (-INF, 0.0, -math.log(2))),
     ("sinc", (0.0, 1.0), (1.0, 0.0)),
@@ -92,6 +101,32 @@ def test_function_has_its_limit_at_the_edge(
 ) -> None:
     found = getattr(special, name)(double(*points)).numpy()
     np.testing.assert_allclose(found, values, atol=1e-15)
+
+
+def test_incomplete_gamma_functions_have_their_edges() -> None:
+    a = double(0, 0, 2, 2, INF, INF, -1, 2, NAN, 2)
+    x = double(0, 2, 0, INF, 2, INF, 2, -1, 2, NAN)
+    lower = [NAN, 1, 0, 1, 0, NAN, NAN, NAN, NAN, NAN]
+    np.testing.assert_array_equal(special.gammainc(a, x).numpy(), lower)
+    np.testing.assert_array_equal(special.gammaincc(a, x).numpy(), 1 - np.array(lower))
+
+
+def test_incomplete_gamma_functions_agree_with_the_sum_for_whole_orders() -> None:
+    # Q(n, x) = exp(-x) times the sum of x^k / k! over k < n
+    x = np.array([0.01, 0.9, 1.1, 7.0, 25.0, 60.0])
+    for n in (1, 2, 9, 25):
+        wanted = sum(np.exp(-x + k * np.log(x) - math.lgamma(k + 1)) for k in range(n))
+        order = double(n)
+        found = special.gammaincc(order, pg.tensor(x)).numpy()
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_incomplete_gamma_functions_have_no_derivative_in_the_order() -> None:
+    a, x = double(2.5).requires_grad_(), double(1.5).requires_grad_()
+    special.gammaincc(a, x).backward()
+    assert a.grad is None
+    wanted = -(1.5**1.5) * math.exp(-1.5) / math.gamma(2.5)
+    assert x.grad.item() == pytest.approx(wanted, rel=1e-12)
 
 
 def test_zeta_has_a_pole_and_no_value_below_it() -> None:
@@ -139,6 +174,7 @@ DERIVATIVES: list[Any] = [
     special.bessel_j1,
     special.bessel_y0,
     special.bessel_y1,
+    special.airy_ai,
     pg.logaddexp,
     pg.logaddexp2,
     special.xlogy,
@@ -196,6 +232,43 @@ def test_polynomial_of_degree_three_is_the_known_one(function: Any, cubic: Any) 
     np.testing.assert_allclose(function(pg.tensor(x), 3).numpy(), cubic(x), rtol=1e-12)
     several = function(pg.tensor(x), pg.tensor([[0], [3], [-1]])).numpy()
     np.testing.assert_allclose(several, [np.ones(9), cubic(x), np.zeros(9)], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("function", "of_angle"),
+    [
+        (special.chebyshev_polynomial_t, lambda n, a: np.cos(n * a)),
+        (special.chebyshev_polynomial_u, lambda n, a: np.sin((n + 1) * a) / np.sin(a)),
+        (special.chebyshev_polynomial_v, lambda n, a: np.cos((n + 0.5) * a) / np.cos(a / 2)),
+        (special.chebyshev_polynomial_w, lambda n, a: np.sin((n + 0.5) * a) / np.sin(a / 2)),
+    ],
+)
+@pytest.mark.parametrize("degree", [8, 9, 1_000_000])
+def test_chebyshev_polynomials_of_high_degree_are_waves(
+    function: Any, of_angle: Any, degree: int
+) -> None:
+    x = np.array([-0.9, 0.1, 0.8])
+    found = function(pg.tensor(x), degree).numpy()
+    np.testing.assert_allclose(found, of_angle(degree, np.arccos(x)), atol=1e-9)
+
+
+def test_a_degree_loses_its_fraction_and_one_that_is_none_gives_zero() -> None:
+    degrees = double(2.9, -0.5, -1.0, NAN, INF, 1e30)
+    found = special.legendre_polynomial_p(pg.tensor(2.0), degrees)
+    assert found.tolist() == [5.5, 1, 0, 0, 0, 0]
+    assert special.chebyshev_polynomial_t(0.5, degrees).tolist() == [-0.5, 1, 0, 0, 0, 0]
+    assert special.hermite_polynomial_h(pg.ones(0, 3), pg.ones(3)).shape == (0, 3)
+
+
+def test_polynomial_of_degree_zero_is_one_of_nan_too() -> None:
+    x, degrees = double(NAN), double(0, 1, 2)
+    np.testing.assert_array_equal(special.laguerre_polynomial_l(x, degrees), [1, NAN, NAN])
+
+
+def test_shifted_polynomial_of_whole_numbers_does_not_wrap() -> None:
+    x = pg.tensor([0, 1], dtype=pg.uint8)
+    assert special.shifted_chebyshev_polynomial_u(x, 1).tolist() == [-2.0, 2.0]
+    assert special.modified_bessel_k0(x).tolist()[0] == INF
 
 
 def test_arguments_out_of_range_are_refused() -> None:

@@ -98,10 +98,10 @@ __device__ inline double absolute(double x) {
   return fabs(x);
 }
 
-// A zero keeps its sign, and a NaN stays one.
+// A zero keeps its sign; of NaN it is 0.
 template <class T>
 __device__ inline T sign(T x) {
-  return x > 0 ? (T)1 : x < 0 ? (T)-1 : x;
+  return x > 0 ? (T)1 : x < 0 ? (T)-1 : x == 0 ? x : (T)0;
 }
 __device__ inline bool sign(bool x) {
   return x;

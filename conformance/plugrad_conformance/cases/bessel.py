@@ -13,6 +13,7 @@ from plugrad_conformance.case import (
     COMPOSED,
     FLOATS,
     INTEGRAL,
+    Array,
     Case,
     call,
     each,
@@ -72,6 +73,26 @@ def _y1(x):
     return -2 / math.pi * (_j(0)(x) / x - (np.log(x / 2) + _EULER) * _j(1)(x) - total)
 
 
+def _airy(x):
+    # The two series of M. Abramowitz, I. A. Stegun, 10.4.2.
+    x = np.longdouble(x)
+    first, second = 0 * x + 1, x
+    total = _AIRY[0] * first - _AIRY[1] * second
+    for k in range(3, 150, 3):
+        first, second = first * x**3 / (k * (k - 1)), second * x**3 / (k * (k + 1))
+        total = total + _AIRY[0] * first - _AIRY[1] * second
+    return total.astype(float)
+
+
+# Ai and -Ai' at 0.
+_AIRY = np.longdouble("0.355028053887817239260"), np.longdouble("0.258819403792806798405")
+
+
+def _both_sides(*shape):
+    """Between -6 and 3."""
+    return Array(shape, lambda draw, shape, dtype: draw.uniform(-6, 3, shape))
+
+
 def _case(function, reference, x, **variants):
     made = each(rows=call(x(3, 4)), line=call(x(37)), **variants)
     return Case(function, made, reference, COMPOSED, FLOATS, as_float=True, also=INTEGRAL)
@@ -88,6 +109,7 @@ CASES = (
     _case(ops.bessel_y1, _y1, positive),
     _everywhere(ops.i0e, _i(0)),
     _everywhere(ops.i1e, _i(1)),
+    _case(ops.airy_ai, _airy, _both_sides),
     _case(ops.scaled_modified_bessel_k0, _k(0), positive),
     _case(ops.scaled_modified_bessel_k1, _k(1), positive),
 )

@@ -37,7 +37,9 @@ from plugrad_conformance.cases.patterns import at_ends, at_scale, binary, in_pla
 
 
 def _sign(x):
-    return x if x.dtype.kind == "b" else np.sign(x)
+    if x.dtype.kind == "b":
+        return x
+    return np.sign(x) if x.dtype.kind == "c" else np.where(np.isnan(x), 0, np.sign(x))
 
 
 def _angle(x):
@@ -76,7 +78,7 @@ _CASES = (
     binary(ops.sub, np.subtract, ROUNDED, NUMBERS),
     binary(ops.mul, np.multiply, ROUNDED.wider(4), EVERY),
     binary(ops.div, np.divide, ROUNDED.wider(4), EVERY, y=nonzero, as_float=True),
-    binary(ops.floor_divide, np.floor_divide, EXACT, ORDERED, y=nonzero, differentiable=False),
+    binary(ops.floor_divide, np.floor_divide, EXACT, ORDERED, y=nonzero),
     binary(ops.remainder, np.remainder, COMPOSED, ORDERED, y=nonzero),
     binary(ops.fmod, np.fmod, EXACT, ORDERED, y=nonzero),
     binary(ops.pow, np.power, TRANSCENDENTAL.wider(4), NUMBERS, x=positive, y=small),
@@ -137,7 +139,7 @@ _CASES = (
     in_place(ops.mul_, np.multiply, ROUNDED.wider(4), EVERY, 2),
     in_place(ops.div_, np.divide, ROUNDED.wider(4), INEXACT, 2, y=nonzero),
     in_place(ops.pow_, np.power, TRANSCENDENTAL.wider(4), NUMBERS, 2, x=positive, y=small),
-    in_place(ops.floor_divide_, np.floor_divide, EXACT, ORDERED, 2, y=nonzero, twice=False),
+    in_place(ops.floor_divide_, np.floor_divide, EXACT, ORDERED, 2, y=nonzero),
     in_place(ops.remainder_, np.remainder, COMPOSED, ORDERED, 2, y=nonzero),
     in_place(ops.neg_, np.negative, EXACT, NUMBERS),
     in_place(ops.abs_, lambda x: np.abs(x).astype(x.dtype), ROUNDED.wider(2), EVERY),

@@ -32,7 +32,7 @@ def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None)
 @delivers
 def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """`log2(2**x + 2**y)` without overflow."""
-    x, y = _together("logaddexp2", input, other)
+    x, y = together("logaddexp2", input, other)
     natural = math.log(2)
     return special.logaddexp(x * natural, y * natural) * (1 / natural)
 
@@ -40,14 +40,14 @@ def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Te
 @delivers
 def xlogy(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """`x * log(y)`, and 0 where x is 0, whatever y but NaN."""
-    x, y = _together("xlogy", input, other)
+    x, y = together("xlogy", input, other)
     return _product_with_log(x, y, log, 0)
 
 
 @delivers
 def xlog1py(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """`x * log1p(y)`, and 0 where x is 0, whatever y but NaN."""
-    x, y = _together("xlog1py", input, other)
+    x, y = together("xlog1py", input, other)
     return _product_with_log(x, y, log1p, -1)
 
 
@@ -125,13 +125,15 @@ def i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @delivers
 def modified_bessel_k0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The modified Bessel function of the second kind of order 0: inf at 0, NaN below."""
-    return bessel.scaled_modified_bessel_k0(input) * exp(-input)
+    x = _floating("modified_bessel_k0", input)
+    return bessel.scaled_modified_bessel_k0(x) * exp(-x)
 
 
 @delivers
 def modified_bessel_k1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The modified Bessel function of the second kind of order 1: inf at 0, NaN below."""
-    return bessel.scaled_modified_bessel_k1(input) * exp(-input)
+    x = _floating("modified_bessel_k1", input)
+    return bessel.scaled_modified_bessel_k1(x) * exp(-x)
 
 
 def _unscaled(scaled: Any, input: Tensor) -> Tensor:
@@ -159,7 +161,7 @@ def log_ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return where(low, tail, log1p(elementwise.erfc(right * math.sqrt(0.5)) * -0.5))
 
 
-def _together(name: str, x: Any, y: Any) -> tuple[Tensor, Tensor]:
+def together(name: str, x: Any, y: Any) -> tuple[Tensor, Tensor]:
     """Two operands in the floating dtype in which they meet."""
     dtype = promoted(name, [x, y])
     if dtype.is_complex:

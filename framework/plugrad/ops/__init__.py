@@ -11,6 +11,7 @@ from plugrad.ops import ctc as ctc
 from plugrad.ops import decomposition as decomposition
 from plugrad.ops import elementwise as elementwise
 from plugrad.ops import fourier as fourier
+from plugrad.ops import incomplete_gamma as incomplete_gamma
 from plugrad.ops import indexing as indexing
 from plugrad.ops import joining as joining
 from plugrad.ops import linalg as linalg

@@ -1,5 +1,6 @@
-"""Bessel functions of order 0 and 1. Each is a composite, in two ranges of |x|: a smooth function
-given by a polynomial (`bessel_series`), and next to it what is not smooth.
+"""Bessel functions of order 0 and 1, and Airy's, which is one of order 1/3. Each is a composite, in
+ranges of x: a smooth function given by a polynomial (`bessel_series`), and next to it what is not
+smooth.
 
 M. Abramowitz, I. A. Stegun, Handbook of Mathematical Functions, chapter 9, has the identities.
 """
@@ -17,6 +18,7 @@ from plugrad.ops.precision import in_double, polynomial
 REAL = "bool int float"
 _FAR = 8  # from here on the functions of 1 / x
 _FAR_K = 2
+_FAR_LEFT = 4
 
 
 # of the first and second kind ---------------------------------------------------------------------
@@ -101,6 +103,15 @@ def scaled_modified_bessel_k1(x, /):
 scaled_modified_bessel_k1.vjp(
     x=lambda g, x, out: g * (out - scaled_modified_bessel_k0(x) - out / x)
 )
+
+
+# of Airy ------------------------------------------------------------------------------------------
+
+
+@elementwise(result="float", takes=REAL, body=True)
+def airy_ai(x, /):
+    """Airy's function Ai, which for positive `x` fades and for negative swings."""
+    return in_double(_airy, x)
 
 
 # the formulas, in double precision ----------------------------------------------------------------
@@ -205,3 +216,34 @@ def _within(x, bound):
 def _over(out, x, at_zero):
     """`out / x`, and its limit at 0."""
     return where(x == 0, at_zero, out / where(x == 0, 1, x))
+
+
+def _airy(x):
+    near = clamp_max(clamp_min(x, -_FAR_LEFT), _FAR_K)
+    out = polynomial(series.AI_NEAR, (near + 1) / 3)
+    return where(x > _FAR_K, _airy_fading(x), where(x < -_FAR_LEFT, _airy_waves(-x), out))
+
+
+def _airy_fading(x):
+    x = clamp_min(x, _FAR_K)
+    size, root = _airy_phase(x)
+    smooth = polynomial(series.AI_DECAY, 2 * (2 / 3 * _FAR_K**1.5) / size - 1)
+    return exp(-size) * smooth / (2 * math.sqrt(math.pi) * root)
+
+
+def _airy_waves(x):
+    infinite = x == math.inf
+    x = where(infinite, _FAR_LEFT, clamp_min(x, _FAR_LEFT))
+    size, root = _airy_phase(x)
+    ratio = (2 / 3 * _FAR_LEFT**1.5) / size
+    t = 2 * ratio * ratio - 1
+    p, q = polynomial(series.AI_P, t), ratio * polynomial(series.AI_Q, t)
+    # Cosine and sine of the phase less pi / 4, times sqrt(2).
+    cosine, sine = cos(size) + sin(size), sin(size) - cos(size)
+    return where(infinite, 0, (p * cosine + q * sine) / (math.sqrt(2 * math.pi) * root))
+
+
+def _airy_phase(x):
+    """`2/3 x^(3/2)` and the fourth root of x."""
+    root = sqrt(x)
+    return 2 / 3 * (x * root), sqrt(root)

@@ -46,7 +46,8 @@ def div(x, y, /):
     """True quotient: integers give the default float dtype."""
 
 
-div.vjp(x=lambda g, y: g / y, y=lambda g, x, y: -g * x / (y * y))
+# The square of y alone could overflow, or vanish.
+div.vjp(x=lambda g, y: g / y, y=lambda g, x, y: -g * (x / y / y))
 
 
 @elementwise(takes=ORDERED)
@@ -54,6 +55,9 @@ def floor_divide(x, y, /):
     """Quotient rounded down. An integer divided by zero is an error of the backend's arithmetic, a
     float infinite.
     """
+
+
+floor_divide.vjp(x=lambda g: g * 0, y=lambda g: g * 0)
 
 
 @elementwise(takes=ORDERED)
@@ -104,7 +108,7 @@ abs.vjp(x=lambda g, x: g * sgn(x))
 
 @elementwise(takes=REAL)
 def sign(x, /):
-    """-1, 0 or 1; a NaN stays one."""
+    """-1, 0 or 1; of NaN 0."""
 
 
 sign.vjp(x=lambda g: g * 0)
@@ -131,10 +135,10 @@ def maximum(x, y, /):
     """The larger of the two; NaN if either is."""
 
 
-# At a tie each operand gets half.
+# At a tie each operand gets half; where one is NaN both get all.
 maximum.vjp(
-    x=lambda g, x, y: where(x == y, g / 2, where(x > y, g, 0)),
-    y=lambda g, x, y: where(x == y, g / 2, where(y > x, g, 0)),
+    x=lambda g, x, y: where(x == y, g / 2, where(x < y, 0, g)),
+    y=lambda g, x, y: where(x == y, g / 2, where(y < x, 0, g)),
 )
 
 
@@ -144,8 +148,8 @@ def minimum(x, y, /):
 
 
 minimum.vjp(
-    x=lambda g, x, y: where(x == y, g / 2, where(x < y, g, 0)),
-    y=lambda g, x, y: where(x == y, g / 2, where(y < x, g, 0)),
+    x=lambda g, x, y: where(x == y, g / 2, where(x > y, 0, g)),
+    y=lambda g, x, y: where(x == y, g / 2, where(y > x, 0, g)),
 )
 
 
@@ -323,7 +327,10 @@ def atan2(x, y, /):
     """The angle of the point (y, x), in radians from -pi to pi."""
 
 
-atan2.vjp(x=lambda g, x, y: g * y / (x * x + y * y), y=lambda g, x, y: -g * x / (x * x + y * y))
+atan2.vjp(
+    x=lambda g, x, y: g * y * _by_square(x, y),
+    y=lambda g, x, y: -g * x * _by_square(x, y),
+)
 
 
 @elementwise(takes="float")
@@ -503,6 +510,12 @@ reciprocal_ = in_place(reciprocal)
 def _share(x, out):
     # At (0, 0) the subgradient 0 is chosen.
     return x / where(out == 0, 1, out)
+
+
+def _by_square(x, y):
+    # At (0, 0), where the angle jumps, the gradient 0 is chosen.
+    square = x * x + y * y
+    return where(square == 0, 0, 1 / where(square == 0, 1, square))
 
 
 def _not_negative(y):

@@ -53,7 +53,7 @@ logaddexp.vjp(x=lambda g, x, y: g * sigmoid(x - y), y=lambda g, x, y: g * sigmoi
 # Stirling's series, M. Abramowitz, I. A. Stegun, Handbook of Mathematical Functions, 6.1.41: what
 # log(gamma(x)) has beyond (x - 1/2) log(x) - x + log(2 pi) / 2, and, derived, 6.3.18; in powers of
 # 1 / x². From 8 on they are good to 1e-17; smaller numbers get there by recurrence.
-_STIRLING = (
+STIRLING = (
     -3617 / 122400,
     1 / 156,
     -691 / 360360,
@@ -73,7 +73,7 @@ _STIRLING_SLOPE = (
     -1 / 120,
     1 / 12,
 )
-_STEPS = 8
+STEPS = 8
 
 
 @elementwise(result="float", takes=REAL, body=True)
@@ -135,12 +135,12 @@ def _lgamma(x):
     high = where(low, 1 - x, x)
     infinite = abs(x) == math.inf
     high = where(infinite, 1, high)
-    near = high < _STEPS
+    near = high < STEPS
     product = where(near, high, 1)
-    for k in range(1, _STEPS):
+    for k in range(1, STEPS):
         product = product * where(near, high + k, 1)
-    far = where(near, high + _STEPS, high)
-    rest = polynomial(_STIRLING, 1 / (far * far)) / far
+    far = where(near, high + STEPS, high)
+    rest = polynomial(STIRLING, 1 / (far * far)) / far
     out = (far - 0.5) * (log(far) - 1) + (rest + _HALF_LOG_TWO_PI - 0.5) - log(product)
     sine = abs(sin(math.pi * where(low & ~infinite, x - round(x), 0.5)))
     return where(infinite, math.inf, where(low, math.log(math.pi) - log(sine) - out, out))
@@ -152,11 +152,11 @@ _HALF_LOG_TWO_PI = math.log(2 * math.pi) / 2
 def _digamma(x):
     low = x <= 0
     high = where(low, 1 - x, x)
-    near = high < _STEPS
+    near = high < STEPS
     total = 0 * high
-    for k in range(_STEPS):
+    for k in range(STEPS):
         total = total + where(near, 1 / (high + k), 0)
-    far = where(near, high + _STEPS, high)
+    far = where(near, high + STEPS, high)
     inverse = 1 / (far * far)
     out = log(far) - 0.5 / far - inverse * polynomial(_STIRLING_SLOPE, inverse)
     out = where(high == math.inf, high, out - total)

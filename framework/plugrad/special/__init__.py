@@ -19,6 +19,7 @@ from plugrad.functions.special import sinc as sinc
 from plugrad.functions.special import spherical_bessel_j0 as spherical_bessel_j0
 from plugrad.functions.special import xlog1py as xlog1py
 from plugrad.functions.special import xlogy as xlogy
+from plugrad.ops.bessel import airy_ai as airy_ai
 from plugrad.ops.bessel import bessel_j0 as bessel_j0
 from plugrad.ops.bessel import bessel_j1 as bessel_j1
 from plugrad.ops.bessel import bessel_y0 as bessel_y0
@@ -33,6 +34,7 @@ from plugrad.ops.elementwise import exp2 as exp2
 from plugrad.ops.elementwise import expm1 as expm1
 from plugrad.ops.elementwise import log1p as log1p
 from plugrad.ops.elementwise import sigmoid
+from plugrad.ops.incomplete_gamma import igamma, igammac
 from plugrad.ops.reduction import logsumexp as logsumexp
 from plugrad.ops.special import digamma as digamma
 from plugrad.ops.special import erfcx as erfcx
@@ -62,4 +64,5 @@ from plugrad.special.polynomials import (
 )
 
 expit, gammaln, psi = sigmoid, lgamma, digamma
+gammainc, gammaincc = igamma, igammac
 modified_bessel_i0, modified_bessel_i1 = i0, i1

@@ -80,7 +80,10 @@ class Elementwise(Kernels):
 
     @kernel
     def sign(self, x):
-        return self.copy(x) if self.kind(x) == "bool" else self.xp.sign(x)
+        if self.kind(x) == "bool":
+            return self.copy(x)
+        out = self.xp.sign(x)
+        return out if self.kind(x) != "float" else self.xp.where(x == x, out, self.like(0, x))
 
     @kernel
     def sgn(self, x):

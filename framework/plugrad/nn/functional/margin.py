@@ -68,7 +68,7 @@ def margin_ranking_loss(
             expected="as many axes as both inputs have",
             got=f"{tuple(target.shape)} for {tuple(input1.shape)} and {tuple(input2.shape)}",
         )
-    each = clamp(margin - target * (input1 - input2), min=0)
+    each = clamp(-target * (input1 - input2) + margin, min=0)
     return reduce_loss(each, reduction, name)
 
 

@@ -1,0 +1,3 @@
+"""Signals: `windows`."""
+
+from plugrad.signal import windows as windows
