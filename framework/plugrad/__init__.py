@@ -73,7 +73,6 @@ from plugrad.functions.counting import histogram as histogram
 from plugrad.functions.counting import histogramdd as histogramdd
 from plugrad.functions.counting import unique as unique
 from plugrad.functions.counting import unique_consecutive as unique_consecutive
-from plugrad.functions.decomposition import householder_product as orgqr
 from plugrad.functions.convolution import conv1d as conv1d
 from plugrad.functions.convolution import conv2d as conv2d
 from plugrad.functions.convolution import conv3d as conv3d
@@ -160,6 +159,7 @@ from plugrad.functions.linalg import ger as ger
 from plugrad.functions.linalg import inner as inner
 from plugrad.functions.linalg import kron as kron
 from plugrad.functions.linalg import matmul as matmul
+from plugrad.functions.linalg import matrix_exp as matrix_exp
 from plugrad.functions.linalg import matrix_power as matrix_power
 from plugrad.functions.linalg import mm as mm
 from plugrad.functions.linalg import mv as mv
@@ -172,11 +172,14 @@ from plugrad.functions.norms import norm as norm
 from plugrad.functions.norms import nuclear_norm as nuclear_norm
 from plugrad.functions.norms import pdist as pdist
 from plugrad.functions.older_linalg import cholesky as cholesky
+from plugrad.functions.older_linalg import det as det
 from plugrad.functions.older_linalg import inverse as inverse
 from plugrad.functions.older_linalg import lu as lu
 from plugrad.functions.older_linalg import lu_solve as lu_solve
+from plugrad.functions.older_linalg import orgqr as orgqr
 from plugrad.functions.older_linalg import pinverse as pinverse
 from plugrad.functions.older_linalg import qr as qr
+from plugrad.functions.older_linalg import slogdet as slogdet
 from plugrad.functions.older_linalg import svd as svd
 from plugrad.functions.older_linalg import triangular_solve as triangular_solve
 from plugrad.functions.numbers import complex as complex
@@ -275,10 +278,8 @@ from plugrad.functions.statistics import std_mean as std_mean
 from plugrad.functions.statistics import var_mean as var_mean
 from plugrad.functions.systems import cholesky_inverse as cholesky_inverse
 from plugrad.functions.systems import cholesky_solve as cholesky_solve
-from plugrad.functions.systems import det as det
 from plugrad.functions.systems import logdet as logdet
 from plugrad.functions.systems import lu_unpack as lu_unpack
-from plugrad.functions.systems import slogdet as slogdet
 from plugrad.functions.views import as_strided as as_strided
 from plugrad.functions.views import broadcast_to as broadcast_to
 from plugrad.functions.views import chunk as chunk
@@ -408,7 +409,6 @@ from plugrad.ops.special import digamma as digamma
 from plugrad.ops.special import erfinv as erfinv
 from plugrad.ops.special import lgamma as lgamma
 from plugrad.ops.special import logaddexp as logaddexp
-from plugrad.ops.systems import matrix_exp as matrix_exp
 from plugrad.ops.views import view_as_complex as view_as_complex
 from plugrad.ops.views import view_as_real as view_as_real
 

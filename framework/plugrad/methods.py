@@ -10,7 +10,6 @@ from plugrad import random, variates
 from plugrad.functions import (
     collecting,
     counting,
-    decomposition,
     indexing,
     joining,
     linalg,
@@ -29,7 +28,8 @@ from plugrad.functions import (
 from plugrad.functions import elementwise as functions
 from plugrad.functions import systems as solving
 from plugrad.in_place import InPlaceMethods, polygamma
-from plugrad.ops import activation, comparison, creation, elementwise, systems
+from plugrad.ops import activation, comparison, creation, elementwise
+from plugrad.ops import linalg as products
 from plugrad.ops import numbers as parts
 from plugrad.ops import reduction as reduce
 from plugrad.ops import special as gamma
@@ -52,7 +52,7 @@ class Methods(InPlaceMethods):
     __floordiv__ = elementwise.floor_divide
     __mod__ = elementwise.remainder
     __pow__ = elementwise.pow
-    __matmul__ = linalg.matmul
+    __matmul__ = products.matmul
     __neg__ = elementwise.neg
     __pos__ = numbers.positive
     __abs__ = elementwise.abs
@@ -91,7 +91,7 @@ class Methods(InPlaceMethods):
         return comparison.bitwise_right_shift(other, self)
 
     def __rmatmul__(self, other: Any) -> Tensor:
-        return linalg.matmul(other, self)
+        return products.matmul(other, self)
 
     def where(self, condition: Tensor, other: Any) -> Tensor:
         """This tensor's elements where the condition holds, `other`'s elsewhere."""
@@ -348,7 +348,7 @@ class Methods(InPlaceMethods):
     # matrices
     adjoint = linalg.adjoint
     matrix_power = linalg.matrix_power
-    matrix_exp = systems.matrix_exp
+    matrix_exp = linalg.matrix_exp
     det = solving.det
     slogdet = solving.slogdet
     logdet = solving.logdet
@@ -361,7 +361,7 @@ class Methods(InPlaceMethods):
     cholesky = older_linalg.cholesky
     qr = older_linalg.qr
     svd = older_linalg.svd
-    orgqr = decomposition.householder_product
+    orgqr = older_linalg.orgqr
     pinverse = older_linalg.pinverse
     stft = spectra.stft
     istft = spectra.istft

@@ -215,14 +215,20 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return input.shape == other.shape and bool(reduction.all(input == other).item())
 
 
-def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+@delivers
+def softmax(
+    input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """`exp(x)` over its sum along an axis."""
     return activation.softmax(
         as_operand(input, dtype, None), normalize_dim(dim, len(input.shape), "softmax")
     )
 
 
-def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+@delivers
+def log_softmax(
+    input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The logarithm of `softmax`."""
     return activation.log_softmax(
         as_operand(input, dtype, None), normalize_dim(dim, len(input.shape), "log_softmax")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from plugrad import shapes
 from plugrad.dtypes import DType, int64
 from plugrad.errors import ArgumentError, ShapeError
-from plugrad.families import as_operand
+from plugrad.families import as_operand, delivers
 from plugrad.functions import views
 from plugrad.functions.systems import inv_ex
 from plugrad.ops import decomposition, reduction
@@ -27,6 +27,7 @@ Order = float | str | None
 _MATRIX_ORDERS = (inf, -inf, 1, -1, 2, -2)
 
 
+@delivers
 def vector_norm(
     x: Tensor,
     ord: float = 2,
@@ -34,6 +35,7 @@ def vector_norm(
     keepdim: bool = False,
     *,
     dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """(Σ |x|^ord)^(1/ord) over the axes, all if none is named; the largest |x| for inf, the
     smallest for -inf, how many are not 0 for 0. The derivative at 0 is 0. `dtype` is that of the
@@ -45,6 +47,7 @@ def vector_norm(
     return lengths.vector_norm(x, float(ord), dims, keepdim)
 
 
+@delivers
 def matrix_norm(
     A: Tensor,
     ord: float | str = "fro",
@@ -52,6 +55,7 @@ def matrix_norm(
     keepdim: bool = False,
     *,
     dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """ "fro": the square root of the sum of squares; "nuc": the sum of the singular values; 2 and
     -2: the largest and the smallest of them; 1 and -1: the largest and the smallest sum of |a| down
@@ -87,12 +91,15 @@ def matrix_norm(
     return views.reshape(out, tuple(kept))
 
 
+@delivers
 def norm(
     input: Tensor,
     p: Order = "fro",
     dim: Dim = None,
     keepdim: bool = False,
     dtype: DType | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The p-norm of the elements along the axes, all if none is named, as one vector; "fro" is the
     2-norm. "nuc" is the sum of the singular values of the matrices in two axes.
@@ -109,17 +116,28 @@ def norm(
     )
 
 
-def nuclear_norm(input: Tensor, dim: Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+@delivers
+def nuclear_norm(
+    input: Tensor,
+    dim: Sequence[int] | None = None,
+    keepdim: bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The sum of the singular values of a matrix, or of those in two axes."""
     return norm(input, "nuc", dim, keepdim)
 
 
-def frobenius_norm(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+@delivers
+def frobenius_norm(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The square root of the sum of |x|²."""
     return vector_norm(input, 2, dim, keepdim)
 
 
-def cond(A: Tensor, p: Order = None) -> Tensor:
+@delivers
+def cond(A: Tensor, p: Order = None, *, out: Tensor | None = None) -> Tensor:
     """How much solving with the matrix may magnify an error: its norm times its inverse's, in the
     matrix norm `p`, 2 if none; infinite for a singular one.
     """
