@@ -99,6 +99,7 @@ from plugrad.functions.elementwise import float_power as float_power
 from plugrad.functions.elementwise import isclose as isclose
 from plugrad.functions.elementwise import lerp as lerp
 from plugrad.functions.elementwise import log_softmax as log_softmax
+from plugrad.functions.elementwise import pow as pow
 from plugrad.functions.elementwise import round as round
 from plugrad.functions.elementwise import rsub as rsub
 from plugrad.functions.elementwise import softmax as softmax
@@ -298,17 +299,17 @@ from plugrad.functions.views import real as real
 from plugrad.functions.views import reshape as reshape
 from plugrad.functions.views import select as select
 from plugrad.functions.views import split as split
-from plugrad.functions.views import split as unsafe_split
 from plugrad.functions.views import split_with_sizes as split_with_sizes
 from plugrad.functions.views import split_with_sizes as unsafe_split_with_sizes
 from plugrad.functions.views import squeeze as squeeze
+from plugrad.functions.views import swapaxes as swapaxes
 from plugrad.functions.views import t as t
 from plugrad.functions.views import tensor_split as tensor_split
-from plugrad.functions.views import transpose as swapaxes
 from plugrad.functions.views import transpose as swapdims
 from plugrad.functions.views import transpose as transpose
 from plugrad.functions.views import unbind as unbind
 from plugrad.functions.views import unflatten as unflatten
+from plugrad.functions.views import unsafe_split as unsafe_split
 from plugrad.functions.views import unsqueeze as unsqueeze
 from plugrad.functions.views import vsplit as vsplit
 from plugrad.ops.activation import relu as relu
@@ -380,7 +381,6 @@ from plugrad.ops.elementwise import mul as mul
 from plugrad.ops.elementwise import mul as multiply
 from plugrad.ops.elementwise import neg as neg
 from plugrad.ops.elementwise import neg as negative
-from plugrad.ops.elementwise import pow as pow
 from plugrad.ops.elementwise import reciprocal as reciprocal
 from plugrad.ops.elementwise import remainder as remainder
 from plugrad.ops.elementwise import rsqrt as rsqrt

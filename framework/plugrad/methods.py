@@ -120,7 +120,7 @@ class Methods(InPlaceMethods):
     floor_divide = elementwise.floor_divide
     remainder = elementwise.remainder
     fmod = elementwise.fmod
-    pow = elementwise.pow
+    pow = functions.pow
     neg = elementwise.neg
     abs = elementwise.abs
     sign = elementwise.sign
@@ -297,14 +297,15 @@ class Methods(InPlaceMethods):
     diagonal = views.diagonal
     as_strided = views.as_strided
     unbind = views.unbind
-    split = unsafe_split = views.split
+    split = unsafe_split = views.unsafe_split
     chunk = unsafe_chunk = views.chunk
     tensor_split = views.tensor_split
     split_with_sizes = unsafe_split_with_sizes = views.split_with_sizes
     hsplit = views.hsplit
     vsplit = views.vsplit
     dsplit = views.dsplit
-    swapaxes = swapdims = views.transpose
+    swapaxes = views.swapaxes
+    swapdims = views.transpose
     moveaxis = views.movedim
 
     # joining and moving elements

@@ -111,7 +111,8 @@ def set_rng_state(new_state: Tensor) -> None:
 
 @delivers
 def rand(
-    *size: Any,
+    size: Any = (),
+    *more: int,
     generator: Generator | None = None,
     out: Tensor | None = None,
     dtype: DType | None = None,
@@ -119,13 +120,14 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Uniform numbers in [0, 1); of a complex dtype, both parts."""
-    made = draw_uniform(sizes_of("rand", size), dtype, device, generator)
+    made = draw_uniform(sizes_of("rand", (size, *more)), dtype, device, generator)
     return made.requires_grad_() if requires_grad else made
 
 
 @delivers
 def randn(
-    *size: Any,
+    size: Any = (),
+    *more: int,
     generator: Generator | None = None,
     out: Tensor | None = None,
     dtype: DType | None = None,
@@ -133,7 +135,7 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Normal numbers of mean 0 and variance 1; of a complex dtype, each part has half of it."""
-    made = draw_normal(sizes_of("randn", size), dtype, device, generator)
+    made = draw_normal(sizes_of("randn", (size, *more)), dtype, device, generator)
     return made.requires_grad_() if requires_grad else made
 
 
@@ -270,16 +272,16 @@ def normal(
 
 def uniform_(
     input: Tensor,
-    low: float = 0.0,
-    high: float = 1.0,
+    from_: float = 0.0,
+    to: float = 1.0,
     *,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Fill a tensor with uniform numbers in [low, high)."""
-    if not low <= high:
-        raise RangeError("uniform_", "low", expected=f"at most high, {high}", got=low)
+    """Fill a tensor with uniform numbers, from `from_` on and below `to`."""
+    if not from_ <= to:
+        raise RangeError("uniform_", "from_", expected=f"at most to, {to}", got=from_)
     drawn = draw_uniform(input.shape, input.dtype, input.device, generator)
-    return copy_(input, drawn * (high - low) + low)
+    return copy_(input, drawn * (to - from_) + from_)
 
 
 def normal_(

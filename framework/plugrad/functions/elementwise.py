@@ -144,6 +144,16 @@ def addcdiv(
 addcdiv_ = writing(addcdiv)
 
 
+def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+    """`input` to the power `exponent`."""
+    return elementwise.pow(input, exponent, out=out)
+
+
+def pow_(input: Tensor, exponent: Any) -> Tensor:
+    """`pow`, in place."""
+    return elementwise.pow_(input, exponent)
+
+
 @delivers
 def float_power(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """`pow` in float64, or complex128."""

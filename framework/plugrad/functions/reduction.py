@@ -44,18 +44,28 @@ def argmin(
 
 @delivers
 def max(
-    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, out: Any = None
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Any = None,
 ) -> Tensor | ValuesAndIndices:
     """The largest element; with an axis (values, indices) along it; with a tensor `maximum`."""
-    return _extreme(input, dim, keepdim, "max")
+    return _extreme(input, dim if other is None else other, keepdim, "max")
 
 
 @delivers
 def min(
-    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, out: Any = None
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Any = None,
 ) -> Tensor | ValuesAndIndices:
     """The smallest element; with an axis (values, indices) along it; with a tensor `minimum`."""
-    return _extreme(input, dim, keepdim, "min")
+    return _extreme(input, dim if other is None else other, keepdim, "min")
 
 
 def _extreme(
@@ -80,7 +90,7 @@ def _extreme(
 def var(
     input: Tensor,
     dim: Dim | bool = None,
-    unbiased: bool | None = None,
+    unbiased: bool = True,
     keepdim: bool = False,
     *,
     correction: float | None = None,
@@ -94,7 +104,7 @@ def var(
 def std(
     input: Tensor,
     dim: Dim | bool = None,
-    unbiased: bool | None = None,
+    unbiased: bool = True,
     keepdim: bool = False,
     *,
     correction: float | None = None,
@@ -105,12 +115,12 @@ def std(
 
 
 def _spread(
-    input: Tensor, dim: Dim | bool, unbiased: bool | None, correction: float | None, name: str
+    input: Tensor, dim: Dim | bool, unbiased: bool, correction: float | None, name: str
 ) -> tuple[Tensor, tuple[int, ...], float]:
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if correction is None:
-        correction = 1 if unbiased is None else int(unbiased)
+        correction = int(unbiased)
     return (
         input,
         shapes.normalize_dims(dim or None if dim != 0 else 0, input.ndim, name),
@@ -118,9 +128,9 @@ def _spread(
     )
 
 
-def sum_to_size(input: Tensor, *size: Any) -> Tensor:
+def sum_to_size(input: Tensor, size: Any = (), *more: int) -> Tensor:
     """The sum along axes that broadcasting `size` to the tensor's shape has added or repeated."""
-    shape, own = views.sizes_of("sum_to_size", size), input.spec.shape
+    shape, own = views.sizes_of("sum_to_size", (size, *more)), input.spec.shape
     lead = len(own) - len(shape)
     if lead < 0 or shapes.broadcast_shapes("sum_to_size", shape, own) != own:
         raise ShapeError(

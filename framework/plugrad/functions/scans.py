@@ -179,37 +179,36 @@ def _gaps(x: Any, axis: int, step: Any, size: int) -> Any:
 # integrals ----------------------------------------------------------------------------------------
 
 
-def trapezoid(
-    y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1
-) -> Tensor:
-    """The integral along an axis by the trapezoidal rule, at the places `x`, or `dx` apart (1)."""
-    return reduction.sum(_trapezoids(y, x, dx, dim, "trapezoid"), dim)
+def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -1) -> Tensor:
+    """The integral along an axis by the trapezoidal rule, at the places `x`, or `dx` apart."""
+    return reduction.sum(_trapezoids(y, x, dx, dim, "trapezoid"), dim) / 2.0
 
 
 trapz = trapezoid
 
 
 def cumulative_trapezoid(
-    y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1
+    y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -1
 ) -> Tensor:
     """The integrals by the trapezoidal rule up to each place but the first."""
-    return cumsum(_trapezoids(y, x, dx, dim, "cumulative_trapezoid"), dim)
+    return cumsum(_trapezoids(y, x, dx, dim, "cumulative_trapezoid"), dim) / 2.0
 
 
-def _trapezoids(y: Any, x: Any, dx: float | None, dim: int, name: str) -> Any:
+def _trapezoids(y: Any, x: Any, dx: float, dim: int, name: str) -> Any:
+    """Twice the area between each place and the next."""
     if not y.spec.shape:
         raise ShapeError(name, "y", expected="at least one axis", got=y.spec.shape)
     if y.spec.dtype is bool_:
         raise DtypeError(name, "y", expected="an int, float or complex dtype", got=y.spec.dtype)
-    if x is not None and dx is not None:
-        raise ArgumentError(name, "dx", expected="None where x is given", got=dx)
+    if x is not None and dx != 1:
+        raise ArgumentError(name, "dx", expected="nothing where x is given", got=dx)
     axis = _axis(y, dim, name)
     size = y.spec.shape[axis]
-    means = (slice_dim(y, axis, 1, size, 1) + slice_dim(y, axis, 0, max(size - 1, 0), 1)) / 2.0
+    both = slice_dim(y, axis, 1, size, 1) + slice_dim(y, axis, 0, max(size - 1, 0), 1)
     if x is None:
-        return means if dx is None else means * dx
+        return both if dx == 1 else both * dx
     if len(x.spec.shape) == 1:
-        return means * views.reshape(diff(x), (-1, *(1,) * (len(y.spec.shape) - 1 - axis)))
+        return both * views.reshape(diff(x), (-1, *(1,) * (len(y.spec.shape) - 1 - axis)))
     if len(x.spec.shape) < len(y.spec.shape):
         x = views.reshape(x, (*(1,) * (len(y.spec.shape) - len(x.spec.shape)), *x.spec.shape))
-    return means * diff(x, dim=dim)
+    return both * diff(x, dim=dim)
