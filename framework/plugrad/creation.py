@@ -355,7 +355,7 @@ def linspace(
     complex numbers, or tensors without axes.
     """
     first, last = _number("linspace", "start", start), _number("linspace", "end", end)
-    if steps < 0:
+    if not isinstance(steps, int) or steps < 0:
         raise ArgumentError("linspace", "steps", expected="at least 0", got=steps)
     where = resolve_device(device)
     complex_ = isinstance(first, complex) or isinstance(last, complex)

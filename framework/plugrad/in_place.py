@@ -63,7 +63,7 @@ class InPlaceMethods(Value):
     remainder_ = elementwise.remainder_
     fmod_ = writing(elementwise.fmod)
     pow_ = functions.pow_
-    float_power_ = writing(functions.float_power)
+    float_power_ = functions.float_power_
     neg_ = negative_ = elementwise.neg_
     abs_ = absolute_ = elementwise.abs_
     sign_ = writing(elementwise.sign)

@@ -17,7 +17,7 @@ from plugrad.backends import resolve_device
 from plugrad.creation import DeviceLike, checked_size, sizes_of, tensor
 from plugrad.devices import META
 from plugrad.dtypes import DType
-from plugrad.errors import ArgumentError, DtypeError, RangeError
+from plugrad.errors import ArgumentError, DtypeError, RangeError, ShapeError
 from plugrad.families import delivers
 from plugrad.ops import sampling
 from plugrad.ops.creation import cast, copy_
@@ -204,6 +204,8 @@ def randint_like(
     if high is None:
         low, high = 0, low
     where, dtype = device or input.device, dtype or input.dtype
+    if dtype.is_complex or (dtype.kind == "bool" and high > 2):
+        raise DtypeError("randint_like", "dtype", expected=f"one that holds {high - 1}", got=dtype)
     made = integers("randint_like", low, high, input.shape, dtype, where, generator)
     return made.requires_grad_() if requires_grad else made
 
@@ -288,6 +290,14 @@ def normal_(
     input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
 ) -> Tensor:
     """Fill a tensor with normal numbers."""
+    for name, number in (("mean", mean), ("std", std)):
+        if isinstance(number, Value) and number.spec.shape:
+            raise ShapeError(
+                *("normal_", name),
+                expected="a number",
+                got=number.spec.shape,
+                hint="normal() takes tensors",
+            )
     check_interval("normal_", "std", std, 0, None)
     return copy_(input, draw_normal(input.shape, input.dtype, input.device, generator) * std + mean)
 

@@ -497,14 +497,16 @@ def ones_for(output: Tensor, operator: str) -> Tensor:
 
 def _target(where: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, Any]:
     device, dtype = named.get("device"), named.get("dtype")
-    copy = named.get("copy", False)
+    # Of PyTorch's two bools the first is non_blocking, which changes nothing here.
+    flags = [each for each in where if isinstance(each, bool)]
+    copy = named.get("copy", len(flags) > 1 and flags[1])
     for each in where:
         if isinstance(each, Value):
             device, dtype = each.spec.device, each.spec.dtype
         elif isinstance(each, DType):
             dtype = each
         elif each is not None and not isinstance(each, bool):
-            device = each  # a bool is PyTorch's positional non_blocking, which changes nothing here
+            device = each
     return None if device is None else resolve_device(device), dtype, copy
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from plugrad import shapes
 from plugrad.dtypes import DType, int64
-from plugrad.errors import ArgumentError, ShapeError
+from plugrad.errors import ArgumentError, DtypeError, ShapeError
 from plugrad.families import as_operand, delivers
 from plugrad.functions import views
 from plugrad.functions.systems import inv_ex
@@ -176,6 +176,7 @@ def cdist(
     if p < 0:
         raise ArgumentError("cdist", "p", expected="0 or more", got=p)
     for name, each in (("x1", x1), ("x2", x2)):
+        _check_floats("cdist", name, each)
         if each.ndim < 2 or each.spec.shape[-1] != x1.spec.shape[-1]:
             raise ShapeError(
                 "cdist",
@@ -201,6 +202,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-norms of the differences of all pairs of rows: of the first and the second, the first
     and the third, …
     """
+    _check_floats("pdist", "input", input)
     if input.ndim != 2:
         raise ShapeError("pdist", "input", expected="two axes", got=input.spec.shape)
     if p < 0:
@@ -212,3 +214,8 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         return input.new_zeros((0,))
     places = [input.new_tensor(each, dtype=int64) for each in (first, second)]
     return lengths.vector_norm(input[places[0]] - input[places[1]], float(p), (1,), False)
+
+
+def _check_floats(operator: str, argument: str, value: Tensor) -> None:
+    if not value.is_floating_point():
+        raise DtypeError(operator, argument, expected="a float dtype", got=value.dtype)

@@ -57,6 +57,8 @@ def repeat_interleave(
         wide = ops.expand(
             views.unsqueeze(x, axis + 1), (*shape[: axis + 1], repeats, *shape[axis + 1 :])
         )
+        # Copied first: along an axis of one element the repeats would share its memory.
+        wide = creation.clone(wide)
         return views.reshape(wide, (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
     if repeats.spec.shape != (shape[axis],):
         raise ShapeError(

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plugrad import shapes
+from plugrad.dtypes import bool_, int64, uint8
 from plugrad.errors import ShapeError
-from plugrad.families import delivers
+from plugrad.families import as_operand, delivers
 from plugrad.functions import views
 from plugrad.functions.norms import norm as norm
 from plugrad.ops import elementwise, indexing, reduction
@@ -78,8 +79,10 @@ def _extreme(
         return (elementwise.maximum if largest else elementwise.minimum)(input, dim)
     axis = shapes.normalize_dim(dim, len(input.shape), name)
     if not input.shape:
-        return ValuesAndIndices(input.clone(), argmax(input))
-    indices = (reduction.argmax if largest else reduction.argmin)(input, axis, True)
+        return ValuesAndIndices(input.clone(), input.new_zeros((), dtype=int64))
+    # Bools have an order, but no kernel that looks for places in it.
+    ordered = as_operand(input, uint8, None) if input.dtype is bool_ else input
+    indices = (reduction.argmax if largest else reduction.argmin)(ordered, axis, True)
     values = indexing.gather(input, indices, axis)
     if not keepdim:
         values, indices = values.squeeze(axis), indices.squeeze(axis)
@@ -131,6 +134,8 @@ def _spread(
 def sum_to_size(input: Tensor, size: Any = (), *more: int) -> Tensor:
     """The sum along axes that broadcasting `size` to the tensor's shape has added or repeated."""
     shape, own = views.sizes_of("sum_to_size", (size, *more)), input.spec.shape
+    if shape == own != ():
+        return input
     lead = len(own) - len(shape)
     if lead < 0 or shapes.broadcast_shapes("sum_to_size", shape, own) != own:
         raise ShapeError(

@@ -13,6 +13,7 @@ from plugrad.functions import joining, views
 from plugrad.functions.axes import shaped, with_axis
 from plugrad.functions.reduction import ValuesAndIndices
 from plugrad.ops import comparison, reduction
+from plugrad.ops.creation import clone
 from plugrad.ops.views import slice_dim
 from plugrad.value import Value
 
@@ -87,6 +88,8 @@ def diff(
     parts = [each for each in (prepend, input, append) if each is not None]
     if len(parts) > 1:
         input = joining.cat(parts, axis)
+    if n == 0 and len(parts) == 1:
+        return clone(input)
     difference = comparison.ne if input.spec.dtype is bool_ else _less
     for _ in range(min(n, input.spec.shape[axis])):
         size = input.spec.shape[axis]
@@ -103,7 +106,7 @@ def _less(x: Any, y: Any) -> Any:
 def gradient(
     input: Tensor,
     *,
-    spacing: float | Sequence[float] | Sequence[Tensor] = 1,
+    spacing: float | Sequence[float] | Sequence[Tensor] | None = 1,
     dim: int | Sequence[int] | None = None,
     edge_order: int = 1,
 ) -> list[Tensor]:
@@ -113,12 +116,14 @@ def gradient(
     `spacing` is the distance of neighbours: a number for all axes, one for each, or a vector of
     coordinates for each.
     """
+    if input.spec.dtype is bool_:
+        raise DtypeError("gradient", "input", expected="numbers", got=input.spec.dtype)
     if edge_order not in (1, 2):
         raise ArgumentError("gradient", "edge_order", expected="1 or 2", got=edge_order)
     axes = shapes.normalize_dims(dim, len(input.spec.shape), "gradient")
     steps: list[Any]
-    if isinstance(spacing, (int, float)):
-        steps = [spacing] * len(axes)
+    if spacing is None or isinstance(spacing, (int, float)):
+        steps = [1 if spacing is None else spacing] * len(axes)
     else:
         steps = list(spacing)
         if len(steps) != len(axes):

@@ -130,8 +130,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def ravel(input: Tensor) -> Tensor:
-    """All elements along one axis."""
-    return flatten(input)
+    """All elements along one axis; a copy unless they lie in order."""
+    return flatten(input if input.is_contiguous() else clone(input))
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
@@ -142,6 +142,10 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`length` elements of an axis from `start` on."""
     dim = shapes.normalize_dim(dim, len(input.shape), "narrow")
+    if isinstance(start, Value) and (start.spec.shape or start.spec.dtype.kind != "int"):
+        raise ArgumentError(
+            "narrow", "start", expected="an integer, or a tensor of one without axes", got=start
+        )
     size = input.shape[dim]
     first = int(start) + size if start < 0 else int(start)
     if not 0 <= first <= size or length < 0 or first + length > size:

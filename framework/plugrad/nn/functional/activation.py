@@ -7,7 +7,7 @@ from typing import Any
 
 from plugrad import shapes
 from plugrad.dtypes import DType
-from plugrad.errors import ArgumentError
+from plugrad.errors import ArgumentError, DtypeError, ShapeError
 from plugrad.families import delivers
 from plugrad.functions.elementwise import log_softmax as _log_softmax
 from plugrad.functions.elementwise import softmax as _softmax
@@ -42,8 +42,20 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
-    """`input` kept between two bounds."""
-    return _written(input, activation.hardtanh(_source(input, inplace), min_val, max_val), inplace)
+    """`input` kept between two bounds, of integers between their whole parts."""
+    low, high = _bounds(input, min_val, max_val)
+    return _written(input, activation.hardtanh(_source(input, inplace), low, high), inplace)
+
+
+def _bounds(input: Tensor, low: float, high: float) -> tuple[float, float]:
+    if low > high:
+        raise ArgumentError("hardtanh", "min_val", expected=f"at most max_val, {high}", got=low)
+    if input.dtype.kind in ("float", "complex"):
+        return low, high
+    if input.dtype.kind == "bool" or (low < 0 and not input.dtype.is_signed):
+        expected = "floats or integers" + (", with signs for a min_val below 0" if low < 0 else "")
+        raise DtypeError("hardtanh", "input", expected=expected, got=input.dtype)
+    return int(low), int(high)
 
 
 def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
@@ -99,6 +111,8 @@ def rrelu_(
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """`leaky_relu` with a learnt slope, one for all or one per channel (axis 1)."""
+    if weight.ndim > 1:
+        raise ShapeError("prelu", "weight", expected="no axis, or one", got=weight.shape)
     if weight.numel() > 1 and input.ndim > 1:
         weight = weight.reshape(-1, *(1,) * (input.ndim - 2))
     elif not input.ndim:
@@ -164,7 +178,8 @@ def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None)
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """`input * sigmoid(input)`."""
-    return _written(input, activation.silu(_source(input, inplace)), inplace)
+    x = _source(input, inplace)
+    return _written(input, x * sigmoid(x) if x.is_complex() else activation.silu(x), inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -209,12 +224,16 @@ def softsign(input: Tensor) -> Tensor:
 
 def tanhshrink(input: Tensor) -> Tensor:
     """`input - tanh(input)`."""
+    if input.dtype.kind == "bool":
+        raise DtypeError("tanhshrink", "input", expected="numbers", got=input.dtype)
     return input - tanh(input)
 
 
 @delivers
 def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """`input` moved towards 0 by `lambd`, at most to 0."""
+    if not lambd >= 0:
+        raise ArgumentError("softshrink", "lambd", expected="0 or more", got=lambd)
     return where(_abs(input) <= lambd, input * 0, input - _sign(input) * lambd)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plugrad.errors import ShapeError
+from plugrad.errors import DtypeError, ShapeError
 from plugrad.families import deliver, delivers
+from plugrad.functions.grids import broadcast_tensors
 from plugrad.functions.norms import norm
 from plugrad.functions.norms import pdist as pdist
 from plugrad.ops import linalg
@@ -52,6 +53,9 @@ def normalize(
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors along `dim`; norms count as at least `eps`."""
+    if x1.is_complex() or x2.is_complex():
+        raise DtypeError("cosine_similarity", "x1", expected="real numbers", got=x1.dtype)
+    x1, x2 = broadcast_tensors(x1, x2)
     first = clamp_min(norm(x1, 2, dim, True), eps)
     second = clamp_min(norm(x2, 2, dim, True), eps)
     return ((x1 / first) * (x2 / second)).sum(dim)

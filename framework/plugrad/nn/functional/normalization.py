@@ -39,9 +39,11 @@ def rms_norm(
     """
     axes = _trailing("rms_norm", input, normalized_shape)
     if eps is None:
-        eps = 2.0**-52 if input.dtype.itemsize == 8 else 2.0**-23
+        eps = 2.0**-52 if input.dtype.to_real().itemsize == 8 else 2.0**-23
     dims = tuple(range(input.ndim - axes, input.ndim))
-    out = input * rsqrt(mean(input * input, dims, True) + eps)
+    # Of 16-bit floats the squares would overflow.
+    x = input.float() if input.dtype.itemsize == 2 and input.is_floating_point() else input
+    out = (x * rsqrt(mean(x * x, dims, True) + eps)).to(input.dtype)
     return out if weight is None else out * weight
 
 
