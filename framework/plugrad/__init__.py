@@ -237,6 +237,7 @@ from plugrad.functions.rearranging import slice_scatter as slice_scatter
 from plugrad.functions.rearranging import tile as tile
 from plugrad.functions.reduction import argmax as argmax
 from plugrad.functions.reduction import argmin as argmin
+from plugrad.functions.reduction import logsumexp as logsumexp
 from plugrad.functions.reduction import max as max
 from plugrad.functions.reduction import min as min
 from plugrad.functions.reduction import std as std
@@ -401,7 +402,6 @@ from plugrad.ops.reduction import all as all
 from plugrad.ops.reduction import amax as amax
 from plugrad.ops.reduction import amin as amin
 from plugrad.ops.reduction import any as any
-from plugrad.ops.reduction import logsumexp as logsumexp
 from plugrad.ops.reduction import mean as mean
 from plugrad.ops.reduction import prod as prod
 from plugrad.ops.reduction import sum as sum

@@ -233,7 +233,7 @@ class Methods(InPlaceMethods):
     amin = reduce.amin
     any = reduce.any
     all = reduce.all
-    logsumexp = reduce.logsumexp
+    logsumexp = reduction.logsumexp
     max = reduction.max
     min = reduction.min
     argmax = reduction.argmax

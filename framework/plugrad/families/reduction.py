@@ -32,9 +32,9 @@ def reduction(
     """One element from all along some axes. The contract's `dim` is a tuple of axes in ascending
     order.
 
-    `result`: the input's dtype ("same"), int64 for integers ("sum"), the default float dtype for
-    those that `takes` allows ("float"), "bool", or int64 positions ("index"). `empty` says whether
-    a reduction over no elements has a meaning.
+    `result`: the input's dtype ("same"), int64 for integers ("sum"), the input's, which must be
+    floating ("float"), "bool", or int64 positions ("index"). `empty` says whether a reduction over
+    no elements has a meaning.
     """
     kinds = takes.split()
 
@@ -62,8 +62,6 @@ def reduction(
                 )
             if result == "sum" and dtype.kind in ("bool", "int"):
                 x = as_operand(x, dtypes.int64, x.spec.device)
-            elif result == "float" and dtype.kind in ("bool", "int"):
-                x = as_operand(x, dtypes.get_default_dtype(), x.spec.device)
             return (x,), params
 
         operator = Operator(

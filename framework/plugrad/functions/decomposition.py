@@ -259,9 +259,9 @@ def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) ->
         )
     ones = identity(A, rows).narrow(-1, 0, columns)
     vectors = lower(A, -1) + ones
-    out = ones
+    product = ones
     for i in reversed(range(tau.spec.shape[-1])):
         vector = vectors.narrow(-1, i, 1)
         weight = column(column(tau.select(-1, i)))
-        out = out - weight * matmul(vector, matmul(adjoint(vector), out))
-    return out.clone() if out is ones else out
+        product = product - weight * matmul(vector, matmul(adjoint(vector), product))
+    return product.clone() if product is ones else product

@@ -232,7 +232,9 @@ def isclose(
             raise ArgumentError("isclose", name, expected="0 or more", got=bound)
     dtypes = [each.spec.dtype for each in (input, other) if isinstance(each, Value)]
     if dtypes[-1] is not dtypes[0]:
-        raise DtypeError("isclose", "other", expected=dtypes[0], got=dtypes[-1], hint="cast it")
+        raise DtypeError(
+            "isclose", "other", expected=str(dtypes[0]), got=dtypes[-1], hint="cast it"
+        )
     if dtypes[0].kind == "bool":
         return input == other
     near = elementwise.abs(input - other) <= atol + rtol * elementwise.abs(other)

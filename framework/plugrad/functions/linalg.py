@@ -303,9 +303,9 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
         split = splits[start, stop]
         return linalg.matmul(multiply(start, split), multiply(split, stop))
 
-    out = multiply(0, len(given))
-    kept = [n for n, gone in zip(out.spec.shape, (first, last), strict=True) if not gone]
-    return views.reshape(out, tuple(kept))
+    product = multiply(0, len(given))
+    kept = [n for n, gone in zip(product.spec.shape, (first, last), strict=True) if not gone]
+    return views.reshape(product, tuple(kept))
 
 
 def _cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
@@ -334,14 +334,14 @@ def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
         input, n = inv(input), -n
     if n == 0:
         return creation.clone(identity(input, input.spec.shape[-1]))
-    out, square = None, input
+    power, square = None, input
     while n:
         if n % 2:
-            out = square if out is None else linalg.matmul(out, square)
+            power = square if power is None else linalg.matmul(power, square)
         n //= 2
         square = linalg.matmul(square, square) if n else square
-    assert out is not None
-    return creation.clone(out) if out is input else out
+    assert power is not None
+    return creation.clone(power) if power is input else power
 
 
 def matrix_exp(input: Tensor) -> Tensor:

@@ -72,23 +72,23 @@ def matrix_norm(
     if ord in ("nuc", 2, -2):
         values = decomposition.svdvals(views.movedim(A, (rows, columns), (-2, -1)))
         if ord == "nuc":
-            out = reduction.sum(values, -1)
+            found = reduction.sum(values, -1)
         else:
-            out = (reduction.amax if ord == 2 else reduction.amin)(values, -1)
+            found = (reduction.amax if ord == 2 else reduction.amin)(values, -1)
         if not keepdim:
-            return out
-        return views.reshape(out, shapes.reduce_shape(A.spec.shape, axes, True))
+            return found
+        return views.reshape(found, shapes.reduce_shape(A.spec.shape, axes, True))
     if ord not in _MATRIX_ORDERS:
         raise ArgumentError(
             "matrix_norm", "ord", expected="'fro', 'nuc', inf, -inf, 1, -1, 2 or -2", got=repr(ord)
         )
     along, across = (rows, columns) if ord in (1, -1) else (columns, rows)
     sums = lengths.vector_norm(A, 1.0, (along,), True)
-    out = (reduction.amax if ord > 0 else reduction.amin)(sums, across, True)
+    found = (reduction.amax if ord > 0 else reduction.amin)(sums, across, True)
     if keepdim:
-        return out
-    kept = [size for i, size in enumerate(out.spec.shape) if i not in axes]
-    return views.reshape(out, tuple(kept))
+        return found
+    kept = [size for i, size in enumerate(found.spec.shape) if i not in axes]
+    return views.reshape(found, tuple(kept))
 
 
 @delivers

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plugrad import shapes
-from plugrad.dtypes import bool_, int64, uint8
+from plugrad.dtypes import bool_, get_default_dtype, int64, uint8
 from plugrad.errors import ShapeError
 from plugrad.families import as_operand, delivers
 from plugrad.functions import views
@@ -87,6 +87,18 @@ def _extreme(
     if not keepdim:
         values, indices = values.squeeze(axis), indices.squeeze(axis)
     return ValuesAndIndices(values, indices)
+
+
+@delivers
+def logsumexp(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
+    """`log(sum(exp(input)))` along the axes, without overflow; of no elements -inf. Integers become
+    floats.
+    """
+    whole = input.dtype.kind in ("bool", "int")
+    x = as_operand(input, get_default_dtype(), None) if whole else input
+    return reduction.logsumexp(x, dim, keepdim)
 
 
 @delivers

@@ -89,9 +89,9 @@ _PIVOT = "a zero pivot, number {}"
 @delivers
 def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverses of square matrices."""
-    out, info = systems.inv(A)
+    found, info = systems.inv(A)
     refuse_failures("inv", info, _INVERTIBLE, _PIVOT)
-    return out
+    return found
 
 
 @delivers
@@ -110,9 +110,9 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
     """X of `A @ X = B`, or of `X @ A = B` if not `left`. B is (*, n, k) or one vector for each A,
     (*, n).
     """
-    out, info = _solved(A, B, left)
+    found, info = _solved(A, B, left)
     refuse_failures("solve", info, _INVERTIBLE, _PIVOT)
-    return out
+    return found
 
 
 @delivers

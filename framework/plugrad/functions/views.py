@@ -315,7 +315,7 @@ def dsplit(
     return _evenly(input, _one_of("dsplit", indices_or_sections, sections, indices), 2, "dsplit", 3)
 
 
-def _one_of(operator: str, *given: Any) -> int | Sequence[int]:
+def _one_of(operator: str, *given: Any) -> Any:
     """How many pieces, or where to cut, whichever argument says so."""
     found = [each for each in given if each is not None]
     if len(found) != 1:
@@ -325,7 +325,8 @@ def _one_of(operator: str, *given: Any) -> int | Sequence[int]:
             expected="a number of pieces, or the places to cut at",
             got=found or None,
         )
-    return found[0].tolist() if isinstance(found[0], Value) else found[0]
+    cuts: Any = found[0]
+    return cuts if isinstance(cuts, int | Sequence) else cuts.tolist()
 
 
 def _evenly(

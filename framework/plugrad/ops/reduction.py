@@ -73,7 +73,7 @@ def all(x, /, dim, keepdim):
     """Whether every element is nonzero; of no elements True."""
 
 
-@reduction(result="float", body=True)
+@reduction(result="float", takes="float complex", body=True)
 def logsumexp(x, /, dim, keepdim):
     """`log(sum(exp(x)))`; of no elements -inf."""
     if not x.spec.numel:
