@@ -51,7 +51,7 @@ def writing_to_out(root: Any, function: Any) -> Any:
     def write(*args: Any, **kwargs: Any) -> Any:
         found = function(*args, **kwargs)
         many = isinstance(found, list | tuple)
-        out = tuple([root.empty_like(each) for each in found]) if many else root.empty_like(found)
+        out = tuple([root.zeros_like(each) for each in found]) if many else root.zeros_like(found)
         returned = function(*args, **kwargs, out=out)
         for a, b in zip(returned, out, strict=True) if many else [(returned, out)]:
             if a is not b:

@@ -79,7 +79,6 @@ from plugrad.functions.counting import histogram as histogram
 from plugrad.functions.counting import histogramdd as histogramdd
 from plugrad.functions.counting import unique as unique
 from plugrad.functions.counting import unique_consecutive as unique_consecutive
-from plugrad.functions.decomposition import householder_product as orgqr
 from plugrad.functions.convolution import conv1d as conv1d
 from plugrad.functions.convolution import conv2d as conv2d
 from plugrad.functions.convolution import conv3d as conv3d
@@ -106,6 +105,7 @@ from plugrad.functions.elementwise import float_power as float_power
 from plugrad.functions.elementwise import isclose as isclose
 from plugrad.functions.elementwise import lerp as lerp
 from plugrad.functions.elementwise import log_softmax as log_softmax
+from plugrad.functions.elementwise import pow as pow
 from plugrad.functions.elementwise import round as round
 from plugrad.functions.elementwise import rsub as rsub
 from plugrad.functions.elementwise import softmax as softmax
@@ -166,6 +166,7 @@ from plugrad.functions.linalg import ger as ger
 from plugrad.functions.linalg import inner as inner
 from plugrad.functions.linalg import kron as kron
 from plugrad.functions.linalg import matmul as matmul
+from plugrad.functions.linalg import matrix_exp as matrix_exp
 from plugrad.functions.linalg import matrix_power as matrix_power
 from plugrad.functions.linalg import mm as mm
 from plugrad.functions.linalg import mv as mv
@@ -179,11 +180,14 @@ from plugrad.functions.norms import norm as norm
 from plugrad.functions.norms import nuclear_norm as nuclear_norm
 from plugrad.functions.norms import pdist as pdist
 from plugrad.functions.older_linalg import cholesky as cholesky
+from plugrad.functions.older_linalg import det as det
 from plugrad.functions.older_linalg import inverse as inverse
 from plugrad.functions.older_linalg import lu as lu
 from plugrad.functions.older_linalg import lu_solve as lu_solve
+from plugrad.functions.older_linalg import orgqr as orgqr
 from plugrad.functions.older_linalg import pinverse as pinverse
 from plugrad.functions.older_linalg import qr as qr
+from plugrad.functions.older_linalg import slogdet as slogdet
 from plugrad.functions.older_linalg import svd as svd
 from plugrad.functions.older_linalg import triangular_solve as triangular_solve
 from plugrad.functions.numbers import complex as complex
@@ -240,6 +244,7 @@ from plugrad.functions.rearranging import slice_scatter as slice_scatter
 from plugrad.functions.rearranging import tile as tile
 from plugrad.functions.reduction import argmax as argmax
 from plugrad.functions.reduction import argmin as argmin
+from plugrad.functions.reduction import logsumexp as logsumexp
 from plugrad.functions.reduction import max as max
 from plugrad.functions.reduction import min as min
 from plugrad.functions.reduction import std as std
@@ -284,10 +289,8 @@ from plugrad.functions.statistics import std_mean as std_mean
 from plugrad.functions.statistics import var_mean as var_mean
 from plugrad.functions.systems import cholesky_inverse as cholesky_inverse
 from plugrad.functions.systems import cholesky_solve as cholesky_solve
-from plugrad.functions.systems import det as det
 from plugrad.functions.systems import logdet as logdet
 from plugrad.functions.systems import lu_unpack as lu_unpack
-from plugrad.functions.systems import slogdet as slogdet
 from plugrad.functions.views import as_strided as as_strided
 from plugrad.functions.views import broadcast_to as broadcast_to
 from plugrad.functions.views import chunk as chunk
@@ -306,17 +309,17 @@ from plugrad.functions.views import real as real
 from plugrad.functions.views import reshape as reshape
 from plugrad.functions.views import select as select
 from plugrad.functions.views import split as split
-from plugrad.functions.views import split as unsafe_split
 from plugrad.functions.views import split_with_sizes as split_with_sizes
 from plugrad.functions.views import split_with_sizes as unsafe_split_with_sizes
 from plugrad.functions.views import squeeze as squeeze
+from plugrad.functions.views import swapaxes as swapaxes
 from plugrad.functions.views import t as t
 from plugrad.functions.views import tensor_split as tensor_split
-from plugrad.functions.views import transpose as swapaxes
 from plugrad.functions.views import transpose as swapdims
 from plugrad.functions.views import transpose as transpose
 from plugrad.functions.views import unbind as unbind
 from plugrad.functions.views import unflatten as unflatten
+from plugrad.functions.views import unsafe_split as unsafe_split
 from plugrad.functions.views import unsqueeze as unsqueeze
 from plugrad.functions.views import vsplit as vsplit
 from plugrad.ops.activation import relu as relu
@@ -387,7 +390,6 @@ from plugrad.ops.elementwise import mul as mul
 from plugrad.ops.elementwise import mul as multiply
 from plugrad.ops.elementwise import neg as neg
 from plugrad.ops.elementwise import neg as negative
-from plugrad.ops.elementwise import pow as pow
 from plugrad.ops.elementwise import reciprocal as reciprocal
 from plugrad.ops.elementwise import remainder as remainder
 from plugrad.ops.elementwise import rsqrt as rsqrt
@@ -410,7 +412,6 @@ from plugrad.ops.reduction import all as all
 from plugrad.ops.reduction import amax as amax
 from plugrad.ops.reduction import amin as amin
 from plugrad.ops.reduction import any as any
-from plugrad.ops.reduction import logsumexp as logsumexp
 from plugrad.ops.reduction import mean as mean
 from plugrad.ops.reduction import prod as prod
 from plugrad.ops.reduction import sum as sum
@@ -418,7 +419,6 @@ from plugrad.ops.special import digamma as digamma
 from plugrad.ops.special import erfinv as erfinv
 from plugrad.ops.special import lgamma as lgamma
 from plugrad.ops.special import logaddexp as logaddexp
-from plugrad.ops.systems import matrix_exp as matrix_exp
 from plugrad.ops.views import view_as_complex as view_as_complex
 from plugrad.ops.views import view_as_real as view_as_real
 

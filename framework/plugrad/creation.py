@@ -108,7 +108,8 @@ def from_bytes(
 
 @delivers
 def zeros(
-    *size: Any,
+    size: Any = (),
+    *more: int,
     out: Tensor | None = None,
     dtype: DType | None = None,
     device: DeviceLike = None,
@@ -116,13 +117,18 @@ def zeros(
 ) -> Tensor:
     """Every element 0."""
     return full(
-        sizes_of("zeros", size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad
+        sizes_of("zeros", (size, *more)),
+        0.0,
+        dtype=dtype,
+        device=device,
+        requires_grad=requires_grad,
     )
 
 
 @delivers
 def ones(
-    *size: Any,
+    size: Any = (),
+    *more: int,
     out: Tensor | None = None,
     dtype: DType | None = None,
     device: DeviceLike = None,
@@ -130,13 +136,18 @@ def ones(
 ) -> Tensor:
     """Every element 1."""
     return full(
-        sizes_of("ones", size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad
+        sizes_of("ones", (size, *more)),
+        1.0,
+        dtype=dtype,
+        device=device,
+        requires_grad=requires_grad,
     )
 
 
 @delivers
 def empty(
-    *size: Any,
+    size: Any = (),
+    *more: int,
     out: Tensor | None = None,
     dtype: DType | None = None,
     device: DeviceLike = None,
@@ -145,7 +156,9 @@ def empty(
 ) -> Tensor:
     """Elements that are whatever was in memory."""
     made = ops.empty(
-        sizes_of("empty", size), dtype or dtypes.get_default_dtype(), resolve_device(device)
+        sizes_of("empty", (size, *more)),
+        dtype or dtypes.get_default_dtype(),
+        resolve_device(device),
     )
     return _with_grad(laid_out(made, memory_format, "empty"), requires_grad)
 
@@ -307,11 +320,13 @@ def arange(
     return _with_grad(ops.arange(start, step, count, dtype, resolve_device(device)), requires_grad)
 
 
+@delivers
 def range(
     start: float,
     end: float,
     step: float = 1,
     *,
+    out: Tensor | None = None,
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
@@ -356,7 +371,7 @@ def linspace(
     complex numbers, or tensors without axes.
     """
     first, last = _number("linspace", "start", start), _number("linspace", "end", end)
-    if steps < 0:
+    if not isinstance(steps, int) or steps < 0:
         raise ArgumentError("linspace", "steps", expected="at least 0", got=steps)
     where = resolve_device(device)
     complex_ = isinstance(first, complex) or isinstance(last, complex)

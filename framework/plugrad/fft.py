@@ -14,13 +14,15 @@ from plugrad import creation, shapes
 from plugrad.creation import DeviceLike
 from plugrad.dtypes import DType, get_default_dtype
 from plugrad.errors import ArgumentError, DtypeError, RangeError, ShapeError
-from plugrad.families import as_operand
+from plugrad.families import as_operand, delivers
 from plugrad.functions.joining import roll
 from plugrad.ops import fourier, joining, views
 from plugrad.ops.matrices import check_precision
 
 if TYPE_CHECKING:
     from plugrad.tensor import Tensor
+
+    Out = Tensor | None
 
 Sizes = Sequence[int] | None
 Dims = int | Sequence[int] | None
@@ -31,34 +33,52 @@ _OPPOSITE = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 # along one axis -----------------------------------------------------------------------------------
 
 
-def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+@delivers
+def fft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Out = None
+) -> Tensor:
     """Σ_j exp(-2πi j k / N) x_j along an axis, for k from 0 to N - 1."""
     return _complex("fft", input, _one(n), (dim,), norm, False)
 
 
-def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+@delivers
+def ifft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Out = None
+) -> Tensor:
     """The inverse of `fft`."""
     return _complex("ifft", input, _one(n), (dim,), norm, True)
 
 
-def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+@delivers
+def rfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Out = None
+) -> Tensor:
     """`fft` of real numbers: the first N // 2 + 1 elements, of which the others are conjugates."""
     return _half("rfft", input, _one(n), (dim,), norm)
 
 
-def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+@delivers
+def irfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Out = None
+) -> Tensor:
     """The inverse of `rfft`: `n` real numbers; 2 (m - 1) from m if not given."""
     return _whole("irfft", input, _one(n), (dim,), norm)
 
 
-def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+@delivers
+def hfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Out = None
+) -> Tensor:
     """`fft` of numbers whose other half are conjugates: `n` real numbers; 2 (m - 1) from m if not
     given.
     """
     return _whole("hfft", input.conj(), _one(n), (dim,), _opposite("hfft", norm))
 
 
-def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+@delivers
+def ihfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Out = None
+) -> Tensor:
     """The inverse of `hfft`."""
     return _half("ihfft", input, _one(n), (dim,), _opposite("ihfft", norm)).conj()
 
@@ -66,43 +86,79 @@ def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
 # along two ----------------------------------------------------------------------------------------
 
 
+@delivers
 def fft2(
-    input: Tensor, s: Sizes = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+    input: Tensor,
+    s: Sizes = None,
+    dim: Sequence[int] = (-2, -1),
+    norm: str | None = None,
+    *,
+    out: Out = None,
 ) -> Tensor:
     """`fft` along two axes."""
     return _complex("fft2", input, s, dim, norm, False)
 
 
+@delivers
 def ifft2(
-    input: Tensor, s: Sizes = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+    input: Tensor,
+    s: Sizes = None,
+    dim: Sequence[int] = (-2, -1),
+    norm: str | None = None,
+    *,
+    out: Out = None,
 ) -> Tensor:
     """The inverse of `fft2`."""
     return _complex("ifft2", input, s, dim, norm, True)
 
 
+@delivers
 def rfft2(
-    input: Tensor, s: Sizes = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+    input: Tensor,
+    s: Sizes = None,
+    dim: Sequence[int] = (-2, -1),
+    norm: str | None = None,
+    *,
+    out: Out = None,
 ) -> Tensor:
     """`rfft` along the second of two axes and `fft` along the first."""
     return _half("rfft2", input, s, dim, norm)
 
 
+@delivers
 def irfft2(
-    input: Tensor, s: Sizes = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+    input: Tensor,
+    s: Sizes = None,
+    dim: Sequence[int] = (-2, -1),
+    norm: str | None = None,
+    *,
+    out: Out = None,
 ) -> Tensor:
     """The inverse of `rfft2`."""
     return _whole("irfft2", input, s, dim, norm)
 
 
+@delivers
 def hfft2(
-    input: Tensor, s: Sizes = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+    input: Tensor,
+    s: Sizes = None,
+    dim: Sequence[int] = (-2, -1),
+    norm: str | None = None,
+    *,
+    out: Out = None,
 ) -> Tensor:
     """`hfft` along the second of two axes and `fft` along the first."""
     return _whole("hfft2", input.conj(), s, dim, _opposite("hfft2", norm))
 
 
+@delivers
 def ihfft2(
-    input: Tensor, s: Sizes = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+    input: Tensor,
+    s: Sizes = None,
+    dim: Sequence[int] = (-2, -1),
+    norm: str | None = None,
+    *,
+    out: Out = None,
 ) -> Tensor:
     """The inverse of `hfft2`."""
     return _half("ihfft2", input, s, dim, _opposite("ihfft2", norm)).conj()
@@ -111,32 +167,50 @@ def ihfft2(
 # along several: all, or the last of them, if none is named ----------------------------------------
 
 
-def fftn(input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = None) -> Tensor:
+@delivers
+def fftn(
+    input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = None, *, out: Out = None
+) -> Tensor:
     """`fft` along several axes."""
     return _complex("fftn", input, s, dim, norm, False)
 
 
-def ifftn(input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = None) -> Tensor:
+@delivers
+def ifftn(
+    input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = None, *, out: Out = None
+) -> Tensor:
     """The inverse of `fftn`."""
     return _complex("ifftn", input, s, dim, norm, True)
 
 
-def rfftn(input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = None) -> Tensor:
+@delivers
+def rfftn(
+    input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = None, *, out: Out = None
+) -> Tensor:
     """`rfft` along the last of several axes and `fft` along the others."""
     return _half("rfftn", input, s, dim, norm)
 
 
-def irfftn(input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = None) -> Tensor:
+@delivers
+def irfftn(
+    input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = None, *, out: Out = None
+) -> Tensor:
     """The inverse of `rfftn`."""
     return _whole("irfftn", input, s, dim, norm)
 
 
-def hfftn(input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = None) -> Tensor:
+@delivers
+def hfftn(
+    input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = None, *, out: Out = None
+) -> Tensor:
     """`hfft` along the last of several axes and `fft` along the others."""
     return _whole("hfftn", input.conj(), s, dim, _opposite("hfftn", norm))
 
 
-def ihfftn(input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = None) -> Tensor:
+@delivers
+def ihfftn(
+    input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = None, *, out: Out = None
+) -> Tensor:
     """The inverse of `hfftn`."""
     return _half("ihfftn", input, s, dim, _opposite("ihfftn", norm)).conj()
 
@@ -144,6 +218,7 @@ def ihfftn(input: Tensor, s: Sizes = None, dim: Dims = None, norm: str | None = 
 # frequencies --------------------------------------------------------------------------------------
 
 
+@delivers
 def fftfreq(
     n: int,
     d: float = 1.0,
@@ -151,6 +226,7 @@ def fftfreq(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
+    out: Out = None,
 ) -> Tensor:
     """The frequencies of what `fft` gives, in cycles per unit, for samples `d` units apart: 0, 1,
     …, (n - 1) // 2, -(n // 2), …, -1, each over n d.
@@ -160,6 +236,7 @@ def fftfreq(
     return _frequencies(numbers, n * d, dtype, device, requires_grad)
 
 
+@delivers
 def rfftfreq(
     n: int,
     d: float = 1.0,
@@ -167,6 +244,7 @@ def rfftfreq(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
+    out: Out = None,
 ) -> Tensor:
     """The frequencies of what `rfft` gives: 0, 1, …, n // 2, each over n d."""
     return _frequencies(range(n // 2 + 1), n * d, dtype, device, requires_grad)

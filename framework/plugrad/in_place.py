@@ -62,8 +62,8 @@ class InPlaceMethods(Value):
     floor_divide_ = elementwise.floor_divide_
     remainder_ = elementwise.remainder_
     fmod_ = writing(elementwise.fmod)
-    pow_ = elementwise.pow_
-    float_power_ = writing(functions.float_power)
+    pow_ = functions.pow_
+    float_power_ = functions.float_power_
     neg_ = negative_ = elementwise.neg_
     abs_ = absolute_ = elementwise.abs_
     sign_ = writing(elementwise.sign)
@@ -184,7 +184,8 @@ class InPlaceMethods(Value):
     # shapes
     squeeze_ = relayout(views.squeeze)
     unsqueeze_ = relayout(views.unsqueeze)
-    transpose_ = swapaxes_ = swapdims_ = relayout(views.transpose)
+    transpose_ = swapdims_ = relayout(views.transpose)
+    swapaxes_ = relayout(views.swapaxes)
     t_ = relayout(views.t)
     as_strided_ = relayout(views.as_strided)
 

@@ -207,15 +207,15 @@ class Kinds(Value):
         """Replace each element by what a Python function makes of it: slow, and not recorded."""
         return self.map_(self, lambda own, other: callable(own))
 
-    def map_(self, tensor: Any, callable: Callable[[Any, Any], Any]) -> Tensor:
+    def map_(self, other: Any, callable: Callable[[Any, Any], Any]) -> Tensor:
         """Replace each element by what a Python function makes of it and of the other tensor's:
         slow, and not recorded.
         """
         this: Any = self
         if this.requires_grad:
             raise AutogradError("map_: what a Python function does is not recorded; detach() first")
-        other = tensor.expand(self.spec.shape)
-        pairs = zip(this.reshape(-1).tolist(), other.reshape(-1).tolist(), strict=True)
+        others = other.expand(self.spec.shape).reshape(-1).tolist()
+        pairs = zip(this.reshape(-1).tolist(), others, strict=True)
         made = this.new_tensor([callable(*pair) for pair in pairs])
         return creation.copy_(self, views.reshape(made, self.spec.shape))
 

@@ -10,7 +10,6 @@ from plugrad import random, variates
 from plugrad.functions import (
     collecting,
     counting,
-    decomposition,
     indexing,
     joining,
     linalg,
@@ -33,7 +32,8 @@ from plugrad.functions import (
 from plugrad.functions import elementwise as functions
 from plugrad.functions import systems as solving
 from plugrad.in_place import InPlaceMethods, polygamma
-from plugrad.ops import activation, comparison, elementwise, incomplete_gamma, systems
+from plugrad.ops import activation, comparison, elementwise, incomplete_gamma
+from plugrad.ops import linalg as products
 from plugrad.ops import numbers as parts
 from plugrad.ops import reduction as reduce
 from plugrad.ops import special as gamma
@@ -56,7 +56,7 @@ class Methods(InPlaceMethods):
     __floordiv__ = elementwise.floor_divide
     __mod__ = elementwise.remainder
     __pow__ = elementwise.pow
-    __matmul__ = linalg.matmul
+    __matmul__ = products.matmul
     __neg__ = elementwise.neg
     __pos__ = numbers.positive
     __abs__ = elementwise.abs
@@ -95,7 +95,7 @@ class Methods(InPlaceMethods):
         return comparison.bitwise_right_shift(other, self)
 
     def __rmatmul__(self, other: Any) -> Tensor:
-        return linalg.matmul(other, self)
+        return products.matmul(other, self)
 
     def where(self, condition: Tensor, other: Any) -> Tensor:
         """This tensor's elements where the condition holds, `other`'s elsewhere."""
@@ -124,7 +124,7 @@ class Methods(InPlaceMethods):
     floor_divide = elementwise.floor_divide
     remainder = elementwise.remainder
     fmod = elementwise.fmod
-    pow = elementwise.pow
+    pow = functions.pow
     neg = elementwise.neg
     abs = elementwise.abs
     sign = elementwise.sign
@@ -241,7 +241,7 @@ class Methods(InPlaceMethods):
     amin = reduce.amin
     any = reduce.any
     all = reduce.all
-    logsumexp = reduce.logsumexp
+    logsumexp = reduction.logsumexp
     max = reduction.max
     min = reduction.min
     argmax = reduction.argmax
@@ -311,14 +311,15 @@ class Methods(InPlaceMethods):
     diagonal = views.diagonal
     as_strided = views.as_strided
     unbind = views.unbind
-    split = unsafe_split = views.split
+    split = unsafe_split = views.unsafe_split
     chunk = unsafe_chunk = views.chunk
     tensor_split = views.tensor_split
     split_with_sizes = unsafe_split_with_sizes = views.split_with_sizes
     hsplit = views.hsplit
     vsplit = views.vsplit
     dsplit = views.dsplit
-    swapaxes = swapdims = views.transpose
+    swapaxes = views.swapaxes
+    swapdims = views.transpose
     moveaxis = views.movedim
 
     # joining and moving elements
@@ -362,7 +363,7 @@ class Methods(InPlaceMethods):
     # matrices
     adjoint = linalg.adjoint
     matrix_power = linalg.matrix_power
-    matrix_exp = systems.matrix_exp
+    matrix_exp = linalg.matrix_exp
     det = solving.det
     slogdet = solving.slogdet
     logdet = solving.logdet
@@ -375,7 +376,7 @@ class Methods(InPlaceMethods):
     cholesky = older_linalg.cholesky
     qr = older_linalg.qr
     svd = older_linalg.svd
-    orgqr = decomposition.householder_product
+    orgqr = older_linalg.orgqr
     geqrf = reflections.geqrf
     ormqr = reflections.ormqr
     pinverse = older_linalg.pinverse

@@ -18,7 +18,7 @@ from plugrad.backends import resolve_device
 from plugrad.creation import DeviceLike, checked_size, sizes_of, tensor
 from plugrad.devices import META
 from plugrad.dtypes import DType
-from plugrad.errors import ArgumentError, DtypeError, RangeError
+from plugrad.errors import ArgumentError, DtypeError, RangeError, ShapeError
 from plugrad.families import delivers
 from plugrad.formats import MemoryFormat, preserve_format
 from plugrad.functions.memory import laid_out_like
@@ -131,7 +131,8 @@ def fork_rng(
 
 @delivers
 def rand(
-    *size: Any,
+    size: Any = (),
+    *more: int,
     generator: Generator | None = None,
     out: Tensor | None = None,
     dtype: DType | None = None,
@@ -139,13 +140,14 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Uniform numbers in [0, 1); of a complex dtype, both parts."""
-    made = draw_uniform(sizes_of("rand", size), dtype, device, generator)
+    made = draw_uniform(sizes_of("rand", (size, *more)), dtype, device, generator)
     return made.requires_grad_() if requires_grad else made
 
 
 @delivers
 def randn(
-    *size: Any,
+    size: Any = (),
+    *more: int,
     generator: Generator | None = None,
     out: Tensor | None = None,
     dtype: DType | None = None,
@@ -153,7 +155,7 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Normal numbers of mean 0 and variance 1; of a complex dtype, each part has half of it."""
-    made = draw_normal(sizes_of("randn", size), dtype, device, generator)
+    made = draw_normal(sizes_of("randn", (size, *more)), dtype, device, generator)
     return made.requires_grad_() if requires_grad else made
 
 
@@ -224,6 +226,8 @@ def randint_like(
     if high is None:
         low, high = 0, low
     where, dtype = device or input.device, dtype or input.dtype
+    if dtype.is_complex or (dtype.kind == "bool" and high > 2):
+        raise DtypeError("randint_like", "dtype", expected=f"one that holds {high - 1}", got=dtype)
     made = integers("randint_like", low, high, input.shape, dtype, where, generator)
     made = laid_out_like(made, input, memory_format, "randint_like")
     return made.requires_grad_() if requires_grad else made
@@ -293,22 +297,30 @@ def normal(
 
 def uniform_(
     input: Tensor,
-    low: float = 0.0,
-    high: float = 1.0,
+    from_: float = 0.0,
+    to: float = 1.0,
     *,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Fill a tensor with uniform numbers in [low, high)."""
-    if not low <= high:
-        raise RangeError("uniform_", "low", expected=f"at most high, {high}", got=low)
+    """Fill a tensor with uniform numbers, from `from_` on and below `to`."""
+    if not from_ <= to:
+        raise RangeError("uniform_", "from_", expected=f"at most to, {to}", got=from_)
     drawn = draw_uniform(input.shape, input.dtype, input.device, generator)
-    return copy_(input, drawn * (high - low) + low)
+    return copy_(input, drawn * (to - from_) + from_)
 
 
 def normal_(
     input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
 ) -> Tensor:
     """Fill a tensor with normal numbers."""
+    for name, number in (("mean", mean), ("std", std)):
+        if isinstance(number, Value) and number.spec.shape:
+            raise ShapeError(
+                *("normal_", name),
+                expected="a number",
+                got=number.spec.shape,
+                hint="normal() takes tensors",
+            )
     check_interval("normal_", "std", std, 0, None)
     return copy_(input, draw_normal(input.shape, input.dtype, input.device, generator) * std + mean)
 

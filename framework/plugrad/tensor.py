@@ -512,19 +512,17 @@ def ones_for(output: Tensor, operator: str) -> Tensor:
 
 def _target(where: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
     device, dtype = named.get("device"), named.get("dtype")
-    copy, memory_format = named.get("copy", False), named.get("memory_format")
-    flags: list[bool] = []
+    memory_format = named.get("memory_format")
+    # Of PyTorch's two bools the first is non_blocking, which changes nothing here.
+    flags = [each for each in where if isinstance(each, bool)]
+    copy = named.get("copy", len(flags) > 1 and flags[1])
     for each in where:
         if isinstance(each, Value):
             device, dtype = each.spec.device, each.spec.dtype
         elif isinstance(each, DType):
             dtype = each
-        elif isinstance(each, bool):
-            flags.append(each)
-        elif each is not None:
+        elif each is not None and not isinstance(each, bool):
             device = each
-    if len(flags) > 1:  # the first is PyTorch's positional non_blocking, which changes nothing here
-        copy = flags[1]
     where_to = None if device is None else resolve_device(device)
     return where_to, dtype, copy, memory_format
 

@@ -10,18 +10,18 @@ from plugrad.errors import ArgumentError
 _wanted: int | None = None
 
 
-def set_num_threads(count: int) -> None:
+def set_num_threads(num: int) -> None:
     """Let kernels, and the libraries that they call, use at most so many threads for one call.
 
     Holds for the backends in use and for those that come into use later. A backend takes no more
     than the machine has processors.
     """
-    if type(count) is not int or count < 1:
+    if type(num) is not int or num < 1:
         raise ArgumentError(
-            "set_num_threads", "count", expected="an int of at least 1", got=repr(count)
+            "set_num_threads", "num", expected="an int of at least 1", got=repr(num)
         )
     global _wanted
-    _wanted = count
+    _wanted = num
     for backend in loaded():
         _tell(backend)
 

@@ -246,13 +246,14 @@ _DIGITS = {dtypes.float16: 11, dtypes.bfloat16: 8, dtypes.float32: 24, dtypes.fl
 
 
 def random_(
-    input: Tensor, low: int | None = None, high: int | None = None, *, generator: Any = None
+    input: Tensor, from_: int | None = None, to: int | None = None, *, generator: Any = None
 ) -> Tensor:
-    """Fill a tensor with integers: from `low` to `high - 1`, from 0 to `low - 1` where only that is
+    """Fill a tensor with integers: from `from_` to `to - 1`, below one of them where only that is
     given, or else from 0 up to the largest of its dtype; of a float dtype to the largest that
     stands in a row of all.
     """
     dtype = input.dtype
+    low, high = (from_, to) if to is None or from_ is not None else (to, None)
     if low is None:
         kind = dtype.kind
         most = 1 if kind == "bool" else 1 << _DIGITS[dtype] if kind == "float" else None

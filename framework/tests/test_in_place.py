@@ -195,6 +195,28 @@ def test_several_results_are_delivered_into_several_tensors() -> None:
         pg.frexp(pg.ones(2), out=mantissa)
 
 
+def test_several_results_keep_their_names_where_they_are_delivered() -> None:
+    places = pg.empty(0), pg.empty(0, dtype=pg.int64)
+    found = pg.sort(pg.tensor([2.0, 1.0]), out=places)
+    assert found.values is places[0]
+    assert found.indices is places[1]
+
+
+def test_products_factors_and_spectra_are_delivered_too() -> None:
+    x = pg.tensor(draw(3, 3)).float()
+    for function in (pg.mm, pg.matmul, pg.kron, pg.inner, pg.linalg.solve):
+        out = pg.empty(0)
+        assert function(x, x, out=out) is out
+        assert pg.equal(out, function(x, x))
+    parts = [pg.empty(0) for _ in range(3)]
+    assert pg.linalg.svd(x, out=parts).S is parts[1]
+    assert pg.equal(parts[1], pg.linalg.svdvals(x))
+    spectrum = pg.empty(3, 2, dtype=pg.complex64)
+    assert pg.fft.rfft(x, out=spectrum) is spectrum
+    assert pg.equal(spectrum, pg.fft.rfft(x))
+    assert pg.softmax(x, 1, out=(row := pg.empty(3, 3))) is row
+
+
 def test_delivery_where_it_does_not_fit_is_refused() -> None:
     x = pg.ones(3)
     with pytest.raises(ShapeError, match="or no elements"):

@@ -179,7 +179,7 @@ def test_algorithm_that_does_not_converge_is_an_error() -> None:
         (lambda: linalg.tensorinv(pg.ones(2, 3)), ShapeError, "as many"),
         (lambda: linalg.tensorsolve(pg.ones(2, 3), pg.ones(2)), ShapeError, "2 elements"),
         (lambda: linalg.householder_product(pg.ones(2, 3), pg.ones(2)), ShapeError, "rows"),
-        (lambda: linalg.vander(pg.tensor(1.0)), ShapeError, "at least one axis"),
+        (lambda: linalg.vander(pg.tensor(1.0)), ArgumentError, "2 or more"),
         (lambda: pg.cross(pg.ones(2), pg.ones(2)), ShapeError, "three elements"),
         (lambda: pg.addmm(pg.ones(3, 3), pg.ones(2, 2), pg.ones(2, 2)), ShapeError, "product"),
         (lambda: pg.inner(pg.ones(2), pg.ones(3)), ShapeError, "2 elements"),
@@ -411,3 +411,39 @@ def test_tensors_are_inverted_and_solved_as_matrices() -> None:
         linalg.tensorsolve(pg.tensor(moved), pg.tensor(b), (1,)),
         np.linalg.tensorsolve(moved, b, (1,)),
     )
+
+
+def test_added_products_keep_the_dtype_of_integers() -> None:
+    x = pg.tensor([[1, 2], [3, 4]], dtype=pg.uint8)
+    found = pg.addmm(x, x, x, beta=0.5, alpha=2.7)
+    assert found.dtype is pg.uint8
+    assert found.tolist() == [[14, 20], [30, 44]]
+    assert pg.addbmm(x, x[None], x[None]).dtype is pg.uint8
+
+
+def test_product_of_halves_is_summed_in_float32_when_asked() -> None:
+    x = pg.full((1, 4), 0.1).half()
+    wide = pg.mm(x, x.T, pg.float32)
+    assert wide.dtype is pg.float32
+    assert pg.equal(wide, x.float() @ x.float().T)
+    for product in (pg.mm(x, x.T, out_dtype=pg.float16), pg.addmm(wide, x, x.T, pg.float32)):
+        assert product.shape == (1, 1)
+    with pytest.raises(DtypeError, match="out_dtype"):
+        pg.mm(x, x.T, pg.float64)
+
+
+def test_one_element_of_a_contracted_axis_multiplies_all_of_the_other() -> None:
+    a, b = values(2, 1), values(3, 4)
+    expected = (a[:, 0, None] * b.sum(0)).tolist()
+    assert_near(pg.tensordot(pg.tensor(a), pg.tensor(b), ([1], [0])), expected)
+    assert_near(pg.tensordot(pg.tensor(b), pg.tensor(a), ([0], [1])), np.transpose(expected))
+
+
+def test_bounds_of_a_pseudoinverse_are_real_and_without_gradient() -> None:
+    x = pg.tensor(values(2, 3, 4))
+    assert linalg.pinv(x, rtol=pg.full((5, 2), 0.1)).shape == (5, 2, 4, 3)
+    assert linalg.pinv(x[:0], rtol=pg.full((5, 1), 0.1)).shape == (0, 4, 3)
+    with pytest.raises(DtypeError, match="rtol: expected a real dtype"):
+        linalg.pinv(x, rtol=pg.tensor(0.1j))
+    with pytest.raises(PlugradError, match="no gradient flows to a bound"):
+        linalg.pinv(x, atol=pg.tensor(0.1, requires_grad=True))

@@ -42,4 +42,4 @@ def test_number_set_before_a_backend_is_used_holds_once_it_is() -> None:
 def test_number_of_threads_is_an_int_of_at_least_one(count: object) -> None:
     with pytest.raises(ArgumentError, match="an int of at least 1") as raised:
         pg.set_num_threads(count)  # type: ignore[arg-type]
-    assert (raised.value.operator, raised.value.argument) == ("set_num_threads", "count")
+    assert (raised.value.operator, raised.value.argument) == ("set_num_threads", "num")

@@ -44,7 +44,8 @@ def _deliver_each(operator: str, results: tuple[Any, ...], out: Any) -> Any:
         )
     for value, target in zip(results, out, strict=True):
         deliver(operator, value, target)
-    return out
+    named = getattr(type(results), "_make", None)
+    return out if named is None else named(out)
 
 
 def delivers(function: F) -> F:

@@ -92,7 +92,8 @@ def reduction(
                 dims = shapes.normalize_dims(dim, len(input.spec.shape), name)
                 plan = None
             if dtype is not None:
-                return dispatch(operator, (as_operand(input, dtype, None),), (dims, keepdim))
+                found = dispatch(operator, (as_operand(input, dtype, None),), (dims, keepdim))
+                return as_operand(found, dtype, None)
             if plan is None:
                 plan = plans.get((input.spec, dims, keepdim))
                 if plan is None:

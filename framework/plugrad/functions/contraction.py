@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plugrad import shapes
 from plugrad.errors import ArgumentError, ShapeError
+from plugrad.families import delivers
 from plugrad.ops import views
 from plugrad.ops.linalg import matmul
 from plugrad.ops.reduction import sum as sum_over
@@ -58,11 +59,17 @@ def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
     return _arranged(Operand(value, labels), output)
 
 
+@delivers
 def tensordot(
-    a: Tensor, b: Tensor, dims: int | Sequence[int] | Sequence[Sequence[int]] = 2
+    a: Tensor,
+    b: Tensor,
+    dims: int | Sequence[int] | Sequence[Sequence[int]] = 2,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum of products over pairs of axes: the last `dims` of `a` with the first of `b`, or those of
-    the two lists. What remains of `a` stands before what remains of `b`.
+    the two lists. What remains of `a` stands before what remains of `b`. Of a pair of axes
+    one may have a single element, which multiplies all of the other.
     """
     name = "tensordot"
     if isinstance(dims, int):
@@ -79,7 +86,13 @@ def tensordot(
     right: list[Label] = [*range(-a.ndim - 1, -a.ndim - b.ndim - 1, -1)]
     for mine, other in zip(ours, theirs, strict=True):
         right[other] = left[mine]
-        if a.shape[mine] != b.shape[other]:
+        if a.shape[mine] == b.shape[other]:
+            continue
+        if b.shape[other] == 1:
+            a = sum_over(a, mine, True, dtype=a.dtype)
+        elif a.shape[mine] == 1:
+            b = sum_over(b, other, True, dtype=b.dtype)
+        else:
             raise ShapeError(
                 name,
                 "b",

@@ -7,12 +7,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plugrad.dtypes import finfo, int64
-from plugrad.errors import ArgumentError, ShapeError
-from plugrad.families import as_operand
+from plugrad.errors import ArgumentError, AutogradError, DtypeError, ShapeError
+from plugrad.families import as_operand, delivers
 from plugrad.functions.systems import is_vector, refuse_failures
 from plugrad.ops import decomposition, reduction
 from plugrad.ops.linalg import matmul
 from plugrad.ops.matrices import adjoint, check_matrices, column, identity, lower
+from plugrad.tape import mode, node_of
+from plugrad.value import Value
 
 if TYPE_CHECKING:
     from plugrad.tensor import Tensor
@@ -62,7 +64,8 @@ _DEFINITE = "positive definite matrices"
 _MINOR = "a leading minor, of order {}, that is not"
 
 
-def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
+@delivers
+def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
     """The lower triangular L of `A = L @ Lᴴ`, of Hermitian positive definite matrices of which only
     the lower triangle is read; or Lᴴ, from the upper triangle.
     """
@@ -71,7 +74,10 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return adjoint(factor) if upper else factor
 
 
-def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Cholesky:
+@delivers
+def cholesky_ex(
+    A: Tensor, *, upper: bool = False, check_errors: bool = False, out: Any = None
+) -> Cholesky:
     """`cholesky` that says which matrices are not positive definite rather than raising."""
     factor, info = decomposition.cholesky(adjoint(A) if upper else A)
     if check_errors:
@@ -79,14 +85,16 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     return Cholesky(adjoint(factor) if upper else factor, info)
 
 
-def eigh(A: Tensor, UPLO: str = "L") -> Eigen:
+@delivers
+def eigh(A: Tensor, UPLO: str = "L", *, out: Any = None) -> Eigen:
     """Eigenvalues, ascending and real, and orthonormal eigenvectors of Hermitian matrices, of which
     only the lower triangle ("L") or the upper one ("U") is read.
     """
     return Eigen(*decomposition.eigh(_read("eigh", A, UPLO)))
 
 
-def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+@delivers
+def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
     """The eigenvalues of `eigh`."""
     return decomposition.eigvalsh(_read("eigvalsh", A, UPLO))
 
@@ -97,17 +105,20 @@ def _read(operator: str, a: Tensor, triangle: str) -> Tensor:
     return a if triangle.upper() == "L" else adjoint(a)
 
 
-def eig(A: Tensor) -> Eigen:
+@delivers
+def eig(A: Tensor, *, out: Any = None) -> Eigen:
     """Eigenvalues and eigenvectors, of length 1, complex and in any order."""
     return Eigen(*decomposition.eig(A))
 
 
-def eigvals(A: Tensor) -> Tensor:
+@delivers
+def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The eigenvalues of `eig`."""
     return decomposition.eig(A)[0]
 
 
-def qr(A: Tensor, mode: str = "reduced") -> QR:
+@delivers
+def qr(A: Tensor, mode: str = "reduced", *, out: Any = None) -> QR:
     """`A = Q @ R`, Q with orthonormal columns, R upper triangular: of the smaller size ("reduced"),
     with a square Q ("complete"), or R alone and an empty Q ("r").
     """
@@ -117,18 +128,23 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
     return QR(q.new_empty((0,)) if mode == "r" else q, r)
 
 
-def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> SVD:
+@delivers
+def svd(
+    A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out: Any = None
+) -> SVD:
     """`A = U @ diag(S) @ Vh`: singular values in descending order, orthonormal singular vectors;
     square U and Vh if `full_matrices`. A `driver` is cuSOLVER's and asks for nothing here.
     """
     return SVD(*decomposition.svd(A, full_matrices))
 
 
-def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
+@delivers
+def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
     """The singular values in descending order."""
     return decomposition.svdvals(A)
 
 
+@delivers
 def matrix_rank(
     A: Tensor,
     tol: Any = None,
@@ -136,6 +152,7 @@ def matrix_rank(
     *,
     atol: Any = None,
     rtol: Any = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """How many singular values are larger than `atol` and than `rtol` times the largest. `rtol` is
     the larger size times the dtype's eps, if neither bound is given; `tol` is an old name of
@@ -149,6 +166,7 @@ def matrix_rank(
     return reduction.sum(values > bound.unsqueeze(-1), -1)
 
 
+@delivers
 def pinv(
     A: Tensor,
     rcond: Any = None,
@@ -156,6 +174,7 @@ def pinv(
     *,
     atol: Any = None,
     rtol: Any = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The pseudoinverse: singular values not larger than `atol` or than `rtol` times the largest
     count as 0. `rtol` is the larger size times the dtype's eps, if neither bound is given; `rcond`
@@ -168,6 +187,11 @@ def pinv(
 def _bounds(operator: str, a: Tensor, atol: Any, rtol: Any) -> tuple[Tensor, Tensor]:
     """The absolute and the relative bound, as tensors."""
     check_matrices(operator, "A", a.spec)
+    for name, bound in (("atol", atol), ("rtol", rtol)):
+        if isinstance(bound, Value) and bound.spec.dtype.is_complex:
+            raise DtypeError(operator, name, expected="a real dtype", got=bound.spec.dtype)
+        if mode.grad and isinstance(bound, Value) and node_of(bound) is not None:
+            raise AutogradError(f"{operator}: {name}: no gradient flows to a bound; detach() it")
     real = a.dtype.to_real()
     if rtol is None:
         absolute = atol is not None and (not isinstance(atol, float | int) or atol > 0)
@@ -178,12 +202,9 @@ def _bounds(operator: str, a: Tensor, atol: Any, rtol: Any) -> tuple[Tensor, Ten
     )
 
 
+@delivers
 def lstsq(
-    A: Tensor,
-    B: Tensor,
-    rcond: float | None = None,
-    *,
-    driver: str | None = None,
+    A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None, out: Any = None
 ) -> LeastSquares:
     """The X of least norm among those that make the norm of `A @ X - B` least. B is (*, m, k), or
     one vector for each A, (*, m).
@@ -221,7 +242,8 @@ def lstsq(
     )
 
 
-def householder_product(A: Tensor, tau: Tensor) -> Tensor:
+@delivers
+def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The first columns of the product of reflections I - tau_i v_i v_iᴴ, where v_i is column i of
     A below the diagonal, 1 on it and 0 above: Q, of what LAPACK's `geqrf` leaves.
     """
@@ -237,9 +259,9 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
         )
     ones = identity(A, rows).narrow(-1, 0, columns)
     vectors = lower(A, -1) + ones
-    out = ones
+    product = ones
     for i in reversed(range(tau.spec.shape[-1])):
         vector = vectors.narrow(-1, i, 1)
         weight = column(column(tau.select(-1, i)))
-        out = out - weight * matmul(vector, matmul(adjoint(vector), out))
-    return out.clone() if out is ones else out
+        product = product - weight * matmul(vector, matmul(adjoint(vector), product))
+    return product.clone() if product is ones else product

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from plugrad.dtypes import DType, complex128, float32, float64
+from plugrad.dtypes import DType, bool_, complex128, float32, float64, uint8
 from plugrad.errors import ArgumentError, DtypeError
 from plugrad.families import as_operand, deliver, delivers
 from plugrad.functions import indexing
@@ -137,11 +137,28 @@ def addcdiv(
     out: Tensor | None = None,
 ) -> Tensor:
     """`input + value * tensor1 / tensor2`."""
+    if not any([each.dtype.kind in ("float", "complex") for each in (tensor1, tensor2)]):
+        raise DtypeError(
+            *("addcdiv", "tensor1"),
+            expected="a float or complex dtype, there or in tensor2",
+            got=tensor1.dtype,
+            hint="div() can round, and addcmul() adds whole products",
+        )
     quotient = tensor1 / tensor2
     return input + (quotient if value == 1 else quotient * value)
 
 
 addcdiv_ = writing(addcdiv)
+
+
+def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+    """`input` to the power `exponent`."""
+    return elementwise.pow(input, exponent, out=out)
+
+
+def pow_(input: Tensor, exponent: Any) -> Tensor:
+    """`pow`, in place."""
+    return elementwise.pow_(input, exponent)
 
 
 @delivers
@@ -153,6 +170,13 @@ def float_power(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tens
     dtype = complex128 if wide else float64
     given = [as_operand(x, dtype, None) if isinstance(x, Value) else x for x in (input, exponent)]
     return elementwise.pow(*given)
+
+
+def float_power_(input: Tensor, exponent: Any) -> Tensor:
+    """`float_power`, in place, of float64 or complex128."""
+    if input.dtype not in (float64, complex128):
+        raise DtypeError("float_power_", "input", expected="float64 or complex128", got=input.dtype)
+    return writing(float_power)(input, exponent)
 
 
 def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
@@ -187,6 +211,13 @@ def where(
     """`input` where the condition holds, else `other`; of the condition alone its positions."""
     if input is None and other is None:
         return indexing.nonzero(condition, as_tuple=True)
+    if condition.dtype not in (bool_, uint8):
+        raise DtypeError(
+            *("where", "condition"),
+            expected="bools",
+            got=condition.dtype,
+            hint="compare it with something, as in condition != 0",
+        )
     return comparison.where(condition, input, other)
 
 
@@ -196,6 +227,16 @@ def isclose(
     """Whether `|input - other| <= atol + rtol * |other|`, element by element; equal infinities are
     close.
     """
+    for name, bound in (("rtol", rtol), ("atol", atol)):
+        if bound < 0:
+            raise ArgumentError("isclose", name, expected="0 or more", got=bound)
+    dtypes = [each.spec.dtype for each in (input, other) if isinstance(each, Value)]
+    if dtypes[-1] is not dtypes[0]:
+        raise DtypeError(
+            "isclose", "other", expected=str(dtypes[0]), got=dtypes[-1], hint="cast it"
+        )
+    if dtypes[0].kind == "bool":
+        return input == other
     near = elementwise.abs(input - other) <= atol + rtol * elementwise.abs(other)
     close = (input == other) | (near & comparison.isfinite(other))
     if equal_nan:
@@ -215,14 +256,20 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return input.shape == other.shape and bool(reduction.all(input == other).item())
 
 
-def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+@delivers
+def softmax(
+    input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """`exp(x)` over its sum along an axis."""
     return activation.softmax(
         as_operand(input, dtype, None), normalize_dim(dim, len(input.shape), "softmax")
     )
 
 
-def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+@delivers
+def log_softmax(
+    input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The logarithm of `softmax`."""
     return activation.log_softmax(
         as_operand(input, dtype, None), normalize_dim(dim, len(input.shape), "log_softmax")

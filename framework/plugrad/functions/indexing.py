@@ -110,6 +110,8 @@ def _put(input: Tensor, indices: Sequence[Any], values: Any, operator: str) -> t
 def gather(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Along axis `dim` the elements at the positions in `index`, whose shape the result has."""
     index = as_positions("gather", "index", index, input)
+    if not index.spec.numel:  # of any shape, as PyTorch has it
+        return views.reshape(views.slice_dim(flat(input), 0, 0, 0, 1), index.spec.shape)
     x, at, axis = _on_axis(input, index, dim, "gather")
     return shaped(ops.gather(x, at, axis), index.spec.shape)
 

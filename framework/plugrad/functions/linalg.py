@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from plugrad import shapes
-from plugrad.errors import ArgumentError, ShapeError
+from plugrad.dtypes import DType, bfloat16, float16, float32
+from plugrad.errors import ArgumentError, DtypeError, ShapeError
+from plugrad.families import as_operand, deliver, delivers
 from plugrad.functions.contraction import tensordot
 from plugrad.functions.systems import inv
-from plugrad.ops import creation, elementwise, joining, linalg, reduction, views
-from plugrad.ops.linalg import matmul as matmul
+from plugrad.ops import creation, elementwise, joining, linalg, reduction, systems, views
 from plugrad.ops.matrices import adjoint as conjugate_transpose
 from plugrad.ops.matrices import check_matrices, identity
 
@@ -18,32 +19,69 @@ if TYPE_CHECKING:
     from plugrad.tensor import Tensor
 
 
-def mm(input: Tensor, mat2: Tensor) -> Tensor:
-    """Product of two matrices."""
-    return linalg.matmul(_with_axes("mm", "input", input, 2), _with_axes("mm", "mat2", mat2, 2))
+def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Product of matrices in the last two axes, the others broadcast; an operand with one axis is a
+    vector.
+    """
+    product = linalg.matmul(input, other)
+    return product if out is None else deliver("matmul", product, out)
 
 
-def bmm(input: Tensor, mat2: Tensor) -> Tensor:
-    """Products of two batches of matrices, pair by pair."""
-    left, right = _with_axes("bmm", "input", input, 3), _with_axes("bmm", "mat2", mat2, 3)
+@delivers
+def mm(
+    input: Tensor, mat2: Tensor, out_dtype: DType | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Product of two matrices; of 16-bit floats with the sums in float32 and kept so, if
+    `out_dtype` asks for it.
+    """
+    left, right = _widened("mm", input, mat2, out_dtype)
+    return linalg.matmul(_with_axes("mm", "input", left, 2), _with_axes("mm", "mat2", right, 2))
+
+
+@delivers
+def bmm(
+    input: Tensor, mat2: Tensor, out_dtype: DType | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Products of two batches of matrices, pair by pair; `out_dtype` as in `mm`."""
+    left, right = _widened("bmm", input, mat2, out_dtype)
+    left, right = _with_axes("bmm", "input", left, 3), _with_axes("bmm", "mat2", right, 3)
     if left.shape[0] != right.shape[0]:
         raise ShapeError("bmm", "mat2", expected=f"{left.shape[0]} matrices", got=right.shape)
     return linalg.matmul(left, right)
 
 
-def mv(input: Tensor, vec: Tensor) -> Tensor:
+def _widened(
+    operator: str, left: Tensor, right: Tensor, dtype: DType | None
+) -> tuple[Tensor, Tensor]:
+    """Operands in the dtype in which their product is wanted."""
+    if dtype is None or dtype is left.dtype:
+        return left, right
+    if dtype is not float32 or left.dtype not in (float16, bfloat16):
+        raise DtypeError(
+            operator,
+            "out_dtype",
+            expected=f"{left.dtype}, or float32 for float16 and bfloat16",
+            got=dtype,
+        )
+    return as_operand(left, dtype, None), as_operand(right, dtype, None)
+
+
+@delivers
+def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Product of a matrix and a vector."""
     return linalg.matmul(_with_axes("mv", "input", input, 2), _with_axes("mv", "vec", vec, 1))
 
 
-def dot(input: Tensor, tensor: Tensor) -> Tensor:
+@delivers
+def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Inner product of two vectors, without conjugation."""
     return linalg.matmul(
         _with_axes("dot", "input", input, 1), _with_axes("dot", "tensor", tensor, 1)
     )
 
 
-def outer(input: Tensor, vec2: Tensor) -> Tensor:
+@delivers
+def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """All products of an element of one vector with one of another."""
     column = views.view(_with_axes("outer", "input", input, 1).contiguous(), (-1, 1))
     return column * _with_axes("outer", "vec2", vec2, 1)
@@ -52,13 +90,15 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 ger = outer
 
 
-def vdot(input: Tensor, other: Tensor) -> Tensor:
+@delivers
+def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Inner product of two vectors, the first one conjugated."""
     left = _with_axes("vdot", "input", input, 1)
     return linalg.matmul(left.conj(), _with_axes("vdot", "other", other, 1))
 
 
-def inner(input: Tensor, other: Tensor) -> Tensor:
+@delivers
+def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Sum of products along the last axes, of every row of `input` with every row of `other`;
     without conjugation. An operand without axes multiplies the other.
     """
@@ -74,46 +114,90 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ((-1,), (-1,)))
 
 
+@delivers
 def addmm(
-    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
+    input: Tensor,
+    mat1: Tensor,
+    mat2: Tensor,
+    out_dtype: DType | None = None,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
-    """`beta * input + alpha * mat1 @ mat2`; with `beta` 0 what `input` holds does not matter."""
-    return _added("addmm", input, mm(mat1, mat2), beta, alpha)
+    """`beta * input + alpha * mm(mat1, mat2, out_dtype)`; with `beta` 0 what `input` holds does not
+    matter.
+    """
+    return _added("addmm", input, mm(mat1, mat2, out_dtype), beta, alpha)
 
 
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+@delivers
+def addmv(
+    input: Tensor,
+    mat: Tensor,
+    vec: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """`beta * input + alpha * mat @ vec`; with `beta` 0 what `input` holds does not matter."""
     return _added("addmv", input, mv(mat, vec), beta, alpha)
 
 
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+@delivers
+def addr(
+    input: Tensor,
+    vec1: Tensor,
+    vec2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """`beta * input + alpha * outer(vec1, vec2)`; with `beta` 0 what `input` holds does not
     matter.
     """
     return _added("addr", input, outer(vec1, vec2), beta, alpha)
 
 
+@delivers
 def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+    input: Tensor,
+    batch1: Tensor,
+    batch2: Tensor,
+    out_dtype: DType | None = None,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
-    """`beta * input + alpha * bmm(batch1, batch2)`; with `beta` 0 what `input` holds does not
-    matter.
+    """`beta * input + alpha * bmm(batch1, batch2, out_dtype)`; with `beta` 0 what `input` holds
+    does not matter.
     """
-    return _added("baddbmm", input, bmm(batch1, batch2), beta, alpha)
+    return _added("baddbmm", input, bmm(batch1, batch2, out_dtype), beta, alpha)
 
 
+@delivers
 def addbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+    input: Tensor,
+    batch1: Tensor,
+    batch2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """`beta * input + alpha` times the sum of all products of `bmm(batch1, batch2)`; with `beta` 0
     what `input` holds does not matter.
     """
-    product = reduction.sum(bmm(batch1, batch2), 0)
-    return _added("addbmm", input, product, beta, alpha)
+    products = bmm(batch1, batch2)
+    total = reduction.sum(products, 0, dtype=products.dtype)
+    return _added("addbmm", input, total, beta, alpha)
 
 
 def _added(operator: str, input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
-    product = product if alpha == 1 else product * alpha
+    product = _scaled(product, alpha)
     own, target = input.spec.shape, product.spec.shape
     lead = len(target) - len(own)
     fits = lead >= 0 and all(
@@ -126,12 +210,16 @@ def _added(operator: str, input: Tensor, product: Tensor, beta: float, alpha: fl
             expected=f"a shape that broadcasts to the product's, {product.spec.shape}",
             got=input.spec.shape,
         )
-    if beta == 0:
-        return product
-    return product + (input if beta == 1 else input * beta)
+    return product if beta == 0 else product + _scaled(input, beta)
 
 
-def kron(input: Tensor, other: Tensor) -> Tensor:
+def _scaled(x: Tensor, factor: float) -> Tensor:
+    """Without a change of dtype: of integers, by the factor's whole part."""
+    return x if factor == 1 else x * as_operand(factor, x.dtype, x.device)
+
+
+@delivers
+def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The Kronecker product: each element of `input` times all of `other`, side by side."""
     count = max(input.ndim, other.ndim)
     ours = (1,) * (count - input.ndim) + input.spec.shape
@@ -142,7 +230,10 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return views.reshape(left * right, shape)
 
 
-def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+@delivers
+def cross(
+    input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The vectors at right angles to both, of three elements along `dim`; without it along the
     first axis of three elements.
     """
@@ -178,14 +269,16 @@ def trace(input: Tensor) -> Tensor:
     return reduction.sum(views.diagonal(_with_axes("trace", "input", input, 2), 0, 0, 1))
 
 
-def chain_matmul(*matrices: Tensor) -> Tensor:
+@delivers
+def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
     """The product of matrices, one after the other, in the order that costs least."""
     for each in matrices:
         _with_axes("chain_matmul", "matrices", each, 2)
     return multi_dot(matrices)
 
 
-def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
+@delivers
+def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """The product of matrices, one after the other, in the order that costs least. The first and
     the last may be vectors: a row, and a column.
 
@@ -210,9 +303,9 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
         split = splits[start, stop]
         return linalg.matmul(multiply(start, split), multiply(split, stop))
 
-    out = multiply(0, len(given))
-    kept = [n for n, gone in zip(out.spec.shape, (first, last), strict=True) if not gone]
-    return views.reshape(out, tuple(kept))
+    product = multiply(0, len(given))
+    kept = [n for n, gone in zip(product.spec.shape, (first, last), strict=True) if not gone]
+    return views.reshape(product, tuple(kept))
 
 
 def _cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
@@ -233,21 +326,30 @@ def _cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
     return splits
 
 
-def matrix_power(input: Tensor, n: int) -> Tensor:
+@delivers
+def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
     """Square matrices multiplied with themselves: `n` factors, or as many inverses if negative."""
     check_matrices("matrix_power", "input", input.spec, square=True, whole=True)
     if n < 0:
         input, n = inv(input), -n
     if n == 0:
         return creation.clone(identity(input, input.spec.shape[-1]))
-    out, square = None, input
+    power, square = None, input
     while n:
         if n % 2:
-            out = square if out is None else linalg.matmul(out, square)
+            power = square if power is None else linalg.matmul(power, square)
         n //= 2
         square = linalg.matmul(square, square) if n else square
-    assert out is not None
-    return creation.clone(out) if out is input else out
+    assert power is not None
+    return creation.clone(power) if power is input else power
+
+
+def matrix_exp(input: Tensor) -> Tensor:
+    """The matrix exponential, Σ Aᵏ / k!; of 16-bit floats computed in float32."""
+    if input.dtype in (float16, bfloat16):
+        wide = systems.matrix_exp(as_operand(input, float32, None))
+        return as_operand(wide, input.dtype, None)
+    return systems.matrix_exp(input)
 
 
 def _with_axes(operator: str, argument: str, value: Tensor, count: int) -> Tensor:

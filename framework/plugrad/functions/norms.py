@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from plugrad import shapes
 from plugrad.dtypes import DType, int64
-from plugrad.errors import ArgumentError, ShapeError
-from plugrad.families import as_operand
+from plugrad.errors import ArgumentError, DtypeError, ShapeError
+from plugrad.families import as_operand, delivers
 from plugrad.functions import views
 from plugrad.functions.systems import inv_ex
 from plugrad.ops import decomposition, reduction
@@ -27,6 +27,7 @@ Order = float | str | None
 _MATRIX_ORDERS = (inf, -inf, 1, -1, 2, -2)
 
 
+@delivers
 def vector_norm(
     x: Tensor,
     ord: float = 2,
@@ -34,6 +35,7 @@ def vector_norm(
     keepdim: bool = False,
     *,
     dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """(Σ |x|^ord)^(1/ord) over the axes, all if none is named; the largest |x| for inf, the
     smallest for -inf, how many are not 0 for 0. The derivative at 0 is 0. `dtype` is that of the
@@ -45,6 +47,7 @@ def vector_norm(
     return lengths.vector_norm(x, float(ord), dims, keepdim)
 
 
+@delivers
 def matrix_norm(
     A: Tensor,
     ord: float | str = "fro",
@@ -52,6 +55,7 @@ def matrix_norm(
     keepdim: bool = False,
     *,
     dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """ "fro": the square root of the sum of squares; "nuc": the sum of the singular values; 2 and
     -2: the largest and the smallest of them; 1 and -1: the largest and the smallest sum of |a| down
@@ -68,31 +72,34 @@ def matrix_norm(
     if ord in ("nuc", 2, -2):
         values = decomposition.svdvals(views.movedim(A, (rows, columns), (-2, -1)))
         if ord == "nuc":
-            out = reduction.sum(values, -1)
+            found = reduction.sum(values, -1)
         else:
-            out = (reduction.amax if ord == 2 else reduction.amin)(values, -1)
+            found = (reduction.amax if ord == 2 else reduction.amin)(values, -1)
         if not keepdim:
-            return out
-        return views.reshape(out, shapes.reduce_shape(A.spec.shape, axes, True))
+            return found
+        return views.reshape(found, shapes.reduce_shape(A.spec.shape, axes, True))
     if ord not in _MATRIX_ORDERS:
         raise ArgumentError(
             "matrix_norm", "ord", expected="'fro', 'nuc', inf, -inf, 1, -1, 2 or -2", got=repr(ord)
         )
     along, across = (rows, columns) if ord in (1, -1) else (columns, rows)
     sums = lengths.vector_norm(A, 1.0, (along,), True)
-    out = (reduction.amax if ord > 0 else reduction.amin)(sums, across, True)
+    found = (reduction.amax if ord > 0 else reduction.amin)(sums, across, True)
     if keepdim:
-        return out
-    kept = [size for i, size in enumerate(out.spec.shape) if i not in axes]
-    return views.reshape(out, tuple(kept))
+        return found
+    kept = [size for i, size in enumerate(found.spec.shape) if i not in axes]
+    return views.reshape(found, tuple(kept))
 
 
+@delivers
 def norm(
     input: Tensor,
     p: Order = "fro",
     dim: Dim = None,
     keepdim: bool = False,
     dtype: DType | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The p-norm of the elements along the axes, all if none is named, as one vector; "fro" is the
     2-norm. "nuc" is the sum of the singular values of the matrices in two axes.
@@ -109,17 +116,28 @@ def norm(
     )
 
 
-def nuclear_norm(input: Tensor, dim: Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+@delivers
+def nuclear_norm(
+    input: Tensor,
+    dim: Sequence[int] | None = None,
+    keepdim: bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The sum of the singular values of a matrix, or of those in two axes."""
     return norm(input, "nuc", dim, keepdim)
 
 
-def frobenius_norm(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+@delivers
+def frobenius_norm(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The square root of the sum of |x|²."""
     return vector_norm(input, 2, dim, keepdim)
 
 
-def cond(A: Tensor, p: Order = None) -> Tensor:
+@delivers
+def cond(A: Tensor, p: Order = None, *, out: Tensor | None = None) -> Tensor:
     """How much solving with the matrix may magnify an error: its norm times its inverse's, in the
     matrix norm `p`, 2 if none; infinite for a singular one.
     """
@@ -158,6 +176,7 @@ def cdist(
     if p < 0:
         raise ArgumentError("cdist", "p", expected="0 or more", got=p)
     for name, each in (("x1", x1), ("x2", x2)):
+        _check_floats("cdist", name, each)
         if each.ndim < 2 or each.spec.shape[-1] != x1.spec.shape[-1]:
             raise ShapeError(
                 "cdist",
@@ -183,6 +202,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-norms of the differences of all pairs of rows: of the first and the second, the first
     and the third, …
     """
+    _check_floats("pdist", "input", input)
     if input.ndim != 2:
         raise ShapeError("pdist", "input", expected="two axes", got=input.spec.shape)
     if p < 0:
@@ -194,3 +214,8 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         return input.new_zeros((0,))
     places = [input.new_tensor(each, dtype=int64) for each in (first, second)]
     return lengths.vector_norm(input[places[0]] - input[places[1]], float(p), (1,), False)
+
+
+def _check_floats(operator: str, argument: str, value: Tensor) -> None:
+    if not value.is_floating_point():
+        raise DtypeError(operator, argument, expected="a float dtype", got=value.dtype)

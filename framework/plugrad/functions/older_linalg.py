@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from plugrad.families import delivers
 from plugrad.functions import decomposition, systems
 from plugrad.ops.matrices import adjoint
 
@@ -26,7 +27,25 @@ class TriangularSolution(NamedTuple):
     cloned_coefficient: Tensor
 
 
-def inverse(input: Tensor) -> Tensor:
+def det(input: Tensor) -> Tensor:
+    """`linalg.det` under its old name."""
+    return systems.det(input)
+
+
+@delivers
+def slogdet(input: Tensor, *, out: Any = None) -> systems.SignAndLog:
+    """`linalg.slogdet` under its old name."""
+    return systems.slogdet(input)
+
+
+@delivers
+def orgqr(input: Tensor, input2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`linalg.householder_product` under its old name."""
+    return decomposition.householder_product(input, input2)
+
+
+@delivers
+def inverse(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverses of square matrices."""
     return systems.inv(input)
 
@@ -36,40 +55,56 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     return decomposition.pinv(input, rtol=rcond)
 
 
-def lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> tuple[Tensor, ...]:
+@delivers
+def lu(
+    A: Tensor, pivot: bool = True, get_infos: bool = False, *, out: Any = None
+) -> tuple[Tensor, ...]:
     """`lu_factor` under its old name, with `info` if asked for."""
     return systems.lu_factor_ex(A, pivot=pivot) if get_infos else systems.lu_factor(A, pivot=pivot)
 
 
-def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
+@delivers
+def lu_solve(
+    input: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None
+) -> Tensor:
     """`linalg.lu_solve` under its old name: the right-hand side first."""
-    return systems.lu_solve(LU_data, LU_pivots, b)
+    return systems.lu_solve(LU_data, LU_pivots, input)
 
 
+@delivers
 def triangular_solve(
-    b: Tensor,
+    input: Tensor,
     A: Tensor,
     upper: bool = True,
     transpose: bool = False,
     unitriangular: bool = False,
+    *,
+    out: Any = None,
 ) -> TriangularSolution:
     """`solve_triangular` under its old name: X and A."""
     matrix = A.mT if transpose else A
-    out = systems.solve_triangular(matrix, b, upper=upper != transpose, unitriangular=unitriangular)
-    return TriangularSolution(out, A.clone())
+    solution = systems.solve_triangular(
+        matrix, input, upper=upper != transpose, unitriangular=unitriangular
+    )
+    return TriangularSolution(solution, A.clone())
 
 
-def cholesky(input: Tensor, upper: bool = False) -> Tensor:
+@delivers
+def cholesky(input: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """`linalg.cholesky` under its old name."""
     return decomposition.cholesky(input, upper=upper)
 
 
-def qr(input: Tensor, some: bool = True) -> decomposition.QR:
+@delivers
+def qr(input: Tensor, some: bool = True, *, out: Any = None) -> decomposition.QR:
     """`linalg.qr` under its old name: "reduced" if `some`, else "complete"."""
     return decomposition.qr(input, "reduced" if some else "complete")
 
 
-def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> LeftSingularRight:
+@delivers
+def svd(
+    input: Tensor, some: bool = True, compute_uv: bool = True, *, out: Any = None
+) -> LeftSingularRight:
     """`linalg.svd` under its old name: V rather than its adjoint. Without `compute_uv` U and V are
     zeros.
     """

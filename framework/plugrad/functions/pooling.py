@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from plugrad.errors import ArgumentError
+from plugrad.families import delivers
 from plugrad.functions.convolution import Sizes, with_batch, without_batch
 from plugrad.functions.reduction import max as largest_along
 from plugrad.ops import indexing, joining, pooling
@@ -78,6 +79,7 @@ def avg_pool1d(
     )
 
 
+@delivers
 def avg_pool2d(
     input: Tensor,
     kernel_size: Sizes,
@@ -86,6 +88,8 @@ def avg_pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The mean of each window of (N, C, H, W), or its sum over `divisor_override`."""
     return _avg_pool(
@@ -94,6 +98,7 @@ def avg_pool2d(
     )
 
 
+@delivers
 def avg_pool3d(
     input: Tensor,
     kernel_size: Sizes,
@@ -102,6 +107,8 @@ def avg_pool3d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The mean of each window of (N, C, D, H, W), or its sum over `divisor_override`."""
     return _avg_pool(

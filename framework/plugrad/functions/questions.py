@@ -90,9 +90,9 @@ def get_device(input: Tensor | Value) -> int:
     return (device.index or 0) if device.type == "cuda" else -1
 
 
-def result_type(tensor1: Any, tensor2: Any) -> DType:
+def result_type(tensor: Any, other: Any) -> DType:
     """The dtype in which two tensors, or a tensor and a number, meet."""
-    return promoted("result_type", [tensor1, tensor2])
+    return promoted("result_type", [tensor, other])
 
 
 def typename(obj: Any) -> str:

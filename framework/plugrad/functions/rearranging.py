@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 # repeated -----------------------------------------------------------------------------------------
 
 
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, dims: Any = (), *more: int) -> Tensor:
     """The whole tensor repeated along each axis; with fewer numbers than axes, along the last."""
-    counts = views.sizes_of("tile", dims)
+    counts = views.sizes_of("tile", (dims, *more))
     return joining.repeat(input, (1,) * (len(input.spec.shape) - len(counts)) + counts)
 
 
@@ -57,6 +57,8 @@ def repeat_interleave(
         wide = ops.expand(
             views.unsqueeze(x, axis + 1), (*shape[: axis + 1], repeats, *shape[axis + 1 :])
         )
+        # Copied first: along an axis of one element the repeats would share its memory.
+        wide = creation.clone(wide)
         return views.reshape(wide, (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
     if repeats.spec.shape != (shape[axis],):
         raise ShapeError(
@@ -178,6 +180,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return _written(input, src, "select", (int(dim), int(index)), "select_scatter")
 
 
+@delivers
 def slice_scatter(
     input: Tensor,
     src: Tensor,
@@ -185,6 +188,8 @@ def slice_scatter(
     start: int | None = None,
     end: int | None = None,
     step: int = 1,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with `src` written over a slice of an axis."""
     axis = shapes.normalize_dim(dim, len(input.spec.shape), "slice_scatter")

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plugrad import shapes
+from plugrad.dtypes import bool_, get_default_dtype, int64, uint8
 from plugrad.errors import ShapeError
-from plugrad.families import delivers
+from plugrad.families import as_operand, delivers
 from plugrad.functions import views
 from plugrad.functions.norms import norm as norm
 from plugrad.ops import elementwise, indexing, reduction
@@ -44,18 +45,28 @@ def argmin(
 
 @delivers
 def max(
-    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, out: Any = None
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Any = None,
 ) -> Tensor | ValuesAndIndices:
     """The largest element; with an axis (values, indices) along it; with a tensor `maximum`."""
-    return _extreme(input, dim, keepdim, "max")
+    return _extreme(input, dim if other is None else other, keepdim, "max")
 
 
 @delivers
 def min(
-    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, out: Any = None
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Any = None,
 ) -> Tensor | ValuesAndIndices:
     """The smallest element; with an axis (values, indices) along it; with a tensor `minimum`."""
-    return _extreme(input, dim, keepdim, "min")
+    return _extreme(input, dim if other is None else other, keepdim, "min")
 
 
 def _extreme(
@@ -68,8 +79,10 @@ def _extreme(
         return (elementwise.maximum if largest else elementwise.minimum)(input, dim)
     axis = shapes.normalize_dim(dim, len(input.shape), name)
     if not input.shape:
-        return ValuesAndIndices(input.clone(), argmax(input))
-    indices = (reduction.argmax if largest else reduction.argmin)(input, axis, True)
+        return ValuesAndIndices(input.clone(), input.new_zeros((), dtype=int64))
+    # Bools have an order, but no kernel that looks for places in it.
+    ordered = as_operand(input, uint8, None) if input.dtype is bool_ else input
+    indices = (reduction.argmax if largest else reduction.argmin)(ordered, axis, True)
     values = indexing.gather(input, indices, axis)
     if not keepdim:
         values, indices = values.squeeze(axis), indices.squeeze(axis)
@@ -77,10 +90,22 @@ def _extreme(
 
 
 @delivers
+def logsumexp(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
+    """`log(sum(exp(input)))` along the axes, without overflow; of no elements -inf. Integers become
+    floats.
+    """
+    whole = input.dtype.kind in ("bool", "int")
+    x = as_operand(input, get_default_dtype(), None) if whole else input
+    return reduction.logsumexp(x, dim, keepdim)
+
+
+@delivers
 def var(
     input: Tensor,
     dim: Dim | bool = None,
-    unbiased: bool | None = None,
+    unbiased: bool = True,
     keepdim: bool = False,
     *,
     correction: float | None = None,
@@ -94,7 +119,7 @@ def var(
 def std(
     input: Tensor,
     dim: Dim | bool = None,
-    unbiased: bool | None = None,
+    unbiased: bool = True,
     keepdim: bool = False,
     *,
     correction: float | None = None,
@@ -105,12 +130,12 @@ def std(
 
 
 def _spread(
-    input: Tensor, dim: Dim | bool, unbiased: bool | None, correction: float | None, name: str
+    input: Tensor, dim: Dim | bool, unbiased: bool, correction: float | None, name: str
 ) -> tuple[Tensor, tuple[int, ...], float]:
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if correction is None:
-        correction = 1 if unbiased is None else int(unbiased)
+        correction = int(unbiased)
     return (
         input,
         shapes.normalize_dims(dim or None if dim != 0 else 0, input.ndim, name),
@@ -118,9 +143,11 @@ def _spread(
     )
 
 
-def sum_to_size(input: Tensor, *size: Any) -> Tensor:
+def sum_to_size(input: Tensor, size: Any = (), *more: int) -> Tensor:
     """The sum along axes that broadcasting `size` to the tensor's shape has added or repeated."""
-    shape, own = views.sizes_of("sum_to_size", size), input.spec.shape
+    shape, own = views.sizes_of("sum_to_size", (size, *more)), input.spec.shape
+    if shape == own != ():
+        return input
     lead = len(own) - len(shape)
     if lead < 0 or shapes.broadcast_shapes("sum_to_size", shape, own) != own:
         raise ShapeError(

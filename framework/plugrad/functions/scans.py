@@ -13,6 +13,7 @@ from plugrad.functions import joining, views
 from plugrad.functions.axes import shaped, with_axis
 from plugrad.functions.reduction import ValuesAndIndices
 from plugrad.ops import comparison, reduction
+from plugrad.ops.creation import clone
 from plugrad.ops.views import slice_dim
 from plugrad.value import Value
 
@@ -87,6 +88,8 @@ def diff(
     parts = [each for each in (prepend, input, append) if each is not None]
     if len(parts) > 1:
         input = joining.cat(parts, axis)
+    if n == 0 and len(parts) == 1:
+        return clone(input)
     difference = comparison.ne if input.spec.dtype is bool_ else _less
     for _ in range(min(n, input.spec.shape[axis])):
         size = input.spec.shape[axis]
@@ -103,7 +106,7 @@ def _less(x: Any, y: Any) -> Any:
 def gradient(
     input: Tensor,
     *,
-    spacing: float | Sequence[float] | Sequence[Tensor] = 1,
+    spacing: float | Sequence[float] | Sequence[Tensor] | None = 1,
     dim: int | Sequence[int] | None = None,
     edge_order: int = 1,
 ) -> list[Tensor]:
@@ -113,12 +116,14 @@ def gradient(
     `spacing` is the distance of neighbours: a number for all axes, one for each, or a vector of
     coordinates for each.
     """
+    if input.spec.dtype is bool_:
+        raise DtypeError("gradient", "input", expected="numbers", got=input.spec.dtype)
     if edge_order not in (1, 2):
         raise ArgumentError("gradient", "edge_order", expected="1 or 2", got=edge_order)
     axes = shapes.normalize_dims(dim, len(input.spec.shape), "gradient")
     steps: list[Any]
-    if isinstance(spacing, (int, float)):
-        steps = [spacing] * len(axes)
+    if spacing is None or isinstance(spacing, (int, float)):
+        steps = [1 if spacing is None else spacing] * len(axes)
     else:
         steps = list(spacing)
         if len(steps) != len(axes):
@@ -179,10 +184,8 @@ def _gaps(x: Any, axis: int, step: Any, size: int) -> Any:
 # integrals ----------------------------------------------------------------------------------------
 
 
-def trapezoid(
-    y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1
-) -> Tensor:
-    """The integral along an axis by the trapezoidal rule, at the places `x`, or `dx` apart (1)."""
+def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -1) -> Tensor:
+    """The integral along an axis by the trapezoidal rule, at the places `x`, or `dx` apart."""
     return reduction.sum(_trapezoids(y, x, dx, dim, "trapezoid"), dim) / 2.0
 
 
@@ -190,27 +193,27 @@ trapz = trapezoid
 
 
 def cumulative_trapezoid(
-    y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1
+    y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -1
 ) -> Tensor:
     """The integrals by the trapezoidal rule up to each place but the first."""
     return cumsum(_trapezoids(y, x, dx, dim, "cumulative_trapezoid"), dim) / 2.0
 
 
-def _trapezoids(y: Any, x: Any, dx: float | None, dim: int, name: str) -> Any:
-    """Twice the areas between neighbours."""
+def _trapezoids(y: Any, x: Any, dx: float, dim: int, name: str) -> Any:
+    """Twice the area between each place and the next."""
     if not y.spec.shape:
         raise ShapeError(name, "y", expected="at least one axis", got=y.spec.shape)
     if y.spec.dtype is bool_:
         raise DtypeError(name, "y", expected="an int, float or complex dtype", got=y.spec.dtype)
-    if x is not None and dx is not None:
-        raise ArgumentError(name, "dx", expected="None where x is given", got=dx)
+    if x is not None and dx != 1:
+        raise ArgumentError(name, "dx", expected="nothing where x is given", got=dx)
     axis = _axis(y, dim, name)
     size = y.spec.shape[axis]
-    sums = slice_dim(y, axis, 1, size, 1) + slice_dim(y, axis, 0, max(size - 1, 0), 1)
+    both = slice_dim(y, axis, 1, size, 1) + slice_dim(y, axis, 0, max(size - 1, 0), 1)
     if x is None:
-        return sums if dx is None else sums * dx
+        return both if dx == 1 else both * dx
     if len(x.spec.shape) == 1:
-        return sums * views.reshape(diff(x), (-1, *(1,) * (len(y.spec.shape) - 1 - axis)))
+        return both * views.reshape(diff(x), (-1, *(1,) * (len(y.spec.shape) - 1 - axis)))
     if len(x.spec.shape) < len(y.spec.shape):
         x = views.reshape(x, (*(1,) * (len(y.spec.shape) - len(x.spec.shape)), *x.spec.shape))
-    return sums * diff(x, dim=dim)
+    return both * diff(x, dim=dim)

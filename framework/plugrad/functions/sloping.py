@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from plugrad.errors import ShapeError
+from plugrad.families import delivers
 from plugrad.ops.comparison import where
 from plugrad.ops.elementwise import abs as _abs
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """`leaky_relu` with a learnt slope, one for all or one per channel (axis 1)."""
+    if weight.ndim > 1:
+        raise ShapeError("prelu", "weight", expected="no axis, or one", got=weight.shape)
     if weight.numel() > 1 and input.ndim > 1:
         weight = weight.reshape(-1, *(1,) * (input.ndim - 2))
     elif not input.ndim:
@@ -20,6 +24,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return where(input > 0, input, input * weight)
 
 
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+@delivers
+def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """`input`, but 0 from -lambd to lambd."""
     return where(_abs(input) <= lambd, 0, input)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from plugrad import dtypes, shapes
-from plugrad.errors import ArgumentError, ShapeError
+from plugrad.errors import ArgumentError, DtypeError, ShapeError
 from plugrad.families import as_operand, delivers
 from plugrad.functions.axes import flat, shaped, with_axis
 from plugrad.functions.reduction import ValuesAndIndices
@@ -65,6 +65,8 @@ def topk(
     They come in order in any case; `sorted` is there for callers of PyTorch's function.
     """
     axis = shapes.normalize_dim(dim, len(input.spec.shape), "topk")
+    if input.spec.dtype is dtypes.bool_:
+        raise DtypeError("topk", "input", expected="numbers", got=input.spec.dtype)
     return _pair(ops.topk(with_axis(input), int(k), axis, largest), input)
 
 
@@ -154,6 +156,8 @@ def isin(
     `assume_unique` is there for callers of PyTorch's function.
     """
     x: Any = elements
+    if any([isinstance(e, Value) and e.spec.dtype is dtypes.bool_ for e in (x, test_elements)]):
+        raise DtypeError("isin", "elements", expected="numbers", got=dtypes.bool_)
     known: Any = test_elements
     if not isinstance(x, Value):
         if not isinstance(known, Value):

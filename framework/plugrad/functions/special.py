@@ -85,6 +85,8 @@ def multigammaln(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
     """
     if p < 1:
         raise ArgumentError("mvlgamma", "p", expected="a dimension of at least 1", got=p)
+    if input.dtype.kind == "bool":
+        raise DtypeError("mvlgamma", "input", expected="numbers", got=input.dtype)
     x = _floating("mvlgamma", input)
     terms = [special.lgamma(x - j / 2) for j in range(p)]
     return sum(terms[1:], terms[0]) + p * (p - 1) / 4 * math.log(math.pi)

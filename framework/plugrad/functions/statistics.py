@@ -72,7 +72,7 @@ def nanmean(
 def var_mean(
     input: Tensor,
     dim: Dim | bool = None,
-    unbiased: bool | None = None,
+    unbiased: bool = True,
     keepdim: bool = False,
     *,
     correction: float | None = None,
@@ -85,7 +85,7 @@ def var_mean(
 def std_mean(
     input: Tensor,
     dim: Dim | bool = None,
-    unbiased: bool | None = None,
+    unbiased: bool = True,
     keepdim: bool = False,
     *,
     correction: float | None = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plugrad.devices import META
 from plugrad.errors import LinAlgError, UnsupportedError
+from plugrad.families import delivers
 from plugrad.ops import systems, views
 from plugrad.ops.comparison import where
 from plugrad.ops.elementwise import log
@@ -85,14 +86,16 @@ _INVERTIBLE = "invertible matrices"
 _PIVOT = "a zero pivot, number {}"
 
 
-def inv(A: Tensor) -> Tensor:
+@delivers
+def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverses of square matrices."""
-    out, info = systems.inv(A)
+    found, info = systems.inv(A)
     refuse_failures("inv", info, _INVERTIBLE, _PIVOT)
-    return out
+    return found
 
 
-def inv_ex(A: Tensor, *, check_errors: bool = False) -> Inverse:
+@delivers
+def inv_ex(A: Tensor, *, check_errors: bool = False, out: Any = None) -> Inverse:
     """`inv` that says which matrices are singular rather than raising; their inverses are any
     number.
     """
@@ -102,16 +105,20 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Inverse:
     return found
 
 
-def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+@delivers
+def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """X of `A @ X = B`, or of `X @ A = B` if not `left`. B is (*, n, k) or one vector for each A,
     (*, n).
     """
-    out, info = _solved(A, B, left)
+    found, info = _solved(A, B, left)
     refuse_failures("solve", info, _INVERTIBLE, _PIVOT)
-    return out
+    return found
 
 
-def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Result:
+@delivers
+def solve_ex(
+    A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False, out: Any = None
+) -> Result:
     """`solve` that says which matrices are singular rather than raising."""
     found = Result(*_solved(A, B, left))
     if check_errors:
@@ -136,6 +143,7 @@ def is_vector(a: Tensor, b: Tensor) -> bool:
     return b.ndim == 1 or (b.ndim == a.ndim - 1 and b.spec.shape == a.spec.shape[:-1])
 
 
+@delivers
 def solve_triangular(
     A: Tensor,
     B: Tensor,
@@ -143,6 +151,7 @@ def solve_triangular(
     upper: bool,
     left: bool = True,
     unitriangular: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """X of `A @ X = B`, or of `X @ A = B` if not `left`, for triangular A; the other triangle is
     not read, nor the diagonal if `unitriangular`. A 0 on the diagonal gives infinities and NaN.
@@ -152,25 +161,33 @@ def solve_triangular(
     return transpose(systems.solve_triangular(transpose(A), transpose(B), not upper, unitriangular))
 
 
-def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
-    """X of `A @ X = B` from the Cholesky factor L of A, `A = L @ Lᴴ`, or `Lᴴ @ L` if `upper`."""
-    factor = adjoint(L) if upper else L
-    half = systems.solve_triangular(factor, B, False, False)
+@delivers
+def cholesky_solve(
+    input: Tensor, input2: Tensor, upper: bool = False, *, out: Tensor | None = None
+) -> Tensor:
+    """X of `A @ X = input` from the Cholesky factor L of A, given as `input2`: `A = L @ Lᴴ`, or
+    `Lᴴ @ L` if `upper`.
+    """
+    factor = adjoint(input2) if upper else input2
+    half = systems.solve_triangular(factor, input, False, False)
     return systems.solve_triangular(adjoint(factor), half, True, False)
 
 
-def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
-    """The inverse of A from its Cholesky factor, `A = L @ Lᴴ`, or `Lᴴ @ L` if `upper`."""
-    check_matrices("cholesky_inverse", "L", L.spec, square=True)
-    return cholesky_solve(identity(L, L.spec.shape[-1]), L, upper)
+@delivers
+def cholesky_inverse(input: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of A from its Cholesky factor L, `A = L @ Lᴴ`, or `Lᴴ @ L` if `upper`."""
+    check_matrices("cholesky_inverse", "input", input.spec, square=True)
+    return cholesky_solve(identity(input, input.spec.shape[-1]), input, upper)
 
 
-def det(A: Tensor) -> Tensor:
+@delivers
+def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Determinants of square matrices."""
     return systems.det(A)
 
 
-def slogdet(A: Tensor) -> SignAndLog:
+@delivers
+def slogdet(A: Tensor, *, out: Any = None) -> SignAndLog:
     """Signs of determinants (numbers of absolute value 1 if complex; 0 of singular matrices) and
     logarithms of their absolute values.
     """
@@ -185,18 +202,17 @@ def logdet(input: Tensor) -> Tensor:
     return where(sign < 0, float("nan"), size)
 
 
-def lu_factor(A: Tensor, *, pivot: bool = True) -> Factors:
+@delivers
+def lu_factor(A: Tensor, *, pivot: bool = True, out: Any = None) -> Factors:
     """The compact LU decomposition with exchanges of rows, for `lu_solve` and `lu_unpack`."""
     factors, pivots, info = _eliminated("lu_factor", A, pivot)
     refuse_failures("lu_factor", info, _INVERTIBLE, _PIVOT)
     return Factors(factors, pivots)
 
 
+@delivers
 def lu_factor_ex(
-    A: Tensor,
-    *,
-    pivot: bool = True,
-    check_errors: bool = False,
+    A: Tensor, *, pivot: bool = True, check_errors: bool = False, out: Any = None
 ) -> FactorsAndInfo:
     """`lu_factor` that says which matrices are singular rather than raising."""
     found = FactorsAndInfo(*_eliminated("lu_factor_ex", A, pivot))
@@ -205,7 +221,8 @@ def lu_factor_ex(
     return found
 
 
-def lu(A: Tensor, *, pivot: bool = True) -> Unpacked:
+@delivers
+def lu(A: Tensor, *, pivot: bool = True, out: Any = None) -> Unpacked:
     """`A = P @ L @ U`: a permutation, a lower triangle with ones on its diagonal, an upper one."""
     factors, pivots, _ = _eliminated("lu", A, pivot)
     return lu_unpack(factors, pivots)
@@ -223,11 +240,14 @@ def _eliminated(operator: str, a: Tensor, pivot: bool) -> tuple[Tensor, Tensor, 
     return systems.lu_factor(a)
 
 
+@delivers
 def lu_unpack(
     LU_data: Tensor,
     LU_pivots: Tensor,
     unpack_data: bool = True,
     unpack_pivots: bool = True,
+    *,
+    out: Any = None,
 ) -> Unpacked:
     """P, L and U from a compact LU decomposition; what is not unpacked is an empty tensor."""
     *_, rows, columns = LU_data.spec.shape
@@ -252,6 +272,7 @@ def _leading_ones(x: Tensor) -> Tensor:
     return identity(x, rows).narrow(-1, 0, columns)
 
 
+@delivers
 def lu_solve(
     LU: Tensor,
     pivots: Tensor,
@@ -259,6 +280,7 @@ def lu_solve(
     *,
     left: bool = True,
     adjoint: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """X of `A @ X = B`, or of `X @ A = B` if not `left`, from the compact LU decomposition of A, or
     of its adjoint.

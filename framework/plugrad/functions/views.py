@@ -12,6 +12,7 @@ from plugrad import shapes
 from plugrad.errors import ArgumentError, DtypeError, ShapeError
 from plugrad.ops import views
 from plugrad.ops.creation import clone
+from plugrad.value import Value
 
 if TYPE_CHECKING:
     from plugrad.tensor import Tensor
@@ -61,6 +62,11 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     order = list(range(ndim))
     order[first], order[second] = second, first
     return views.permute(input, tuple(order))
+
+
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """`transpose`, as NumPy names it."""
+    return transpose(input, axis0, axis1)
 
 
 def t(input: Tensor) -> Tensor:
@@ -124,8 +130,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def ravel(input: Tensor) -> Tensor:
-    """All elements along one axis."""
-    return flatten(input)
+    """All elements along one axis; a copy unless they lie in order."""
+    return flatten(input if input.is_contiguous() else clone(input))
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
@@ -136,6 +142,10 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`length` elements of an axis from `start` on."""
     dim = shapes.normalize_dim(dim, len(input.shape), "narrow")
+    if isinstance(start, Value) and (start.spec.shape or start.spec.dtype.kind != "int"):
+        raise ArgumentError(
+            "narrow", "start", expected="an integer, or a tensor of one without axes", got=start
+        )
     size = input.shape[dim]
     first = int(start) + size if start < 0 else int(start)
     if not 0 <= first <= size or length < 0 or first + length > size:
@@ -217,6 +227,13 @@ def split(
     return tuple(pieces)
 
 
+def unsafe_split(
+    input: Tensor, split_size: int | Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
+    """`split`, whose pieces may be written in place, as all may here."""
+    return split(input, split_size, dim)
+
+
 def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of an axis, of the sizes listed."""
     return split(input, list(split_sizes), dim)
@@ -234,18 +251,28 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def tensor_split(
-    input: Tensor, indices_or_sections: int | Sequence[int], dim: int = 0
+    input: Tensor,
+    indices_or_sections: Any = None,
+    dim: int = 0,
+    *,
+    sections: int | None = None,
+    indices: Sequence[int] | None = None,
+    tensor_indices_or_sections: Any = None,
 ) -> tuple[Tensor, ...]:
-    """Pieces of an axis: so many, of sizes that differ by one at most, or cut where listed."""
+    """Pieces of an axis: so many, of sizes that differ by one at most, or cut where listed; the
+    number or the list may be a tensor.
+    """
+    cuts = _one_of(
+        "tensor_split", indices_or_sections, sections, indices, tensor_indices_or_sections
+    )
     dim = shapes.normalize_dim(dim, len(input.shape), "tensor_split")
     size = input.shape[dim]
-    if isinstance(indices_or_sections, int):
-        count = indices_or_sections
-        if count < 1:
-            raise ArgumentError("tensor_split", "sections", expected="at least 1", got=count)
-        least, more = divmod(size, count)
-        return split(input, [least + (i < more) for i in range(count)], dim)
-    edges = [0, *indices_or_sections, size]
+    if isinstance(cuts, int):
+        if cuts < 1:
+            raise ArgumentError("tensor_split", "sections", expected="at least 1", got=cuts)
+        least, more = divmod(size, cuts)
+        return split(input, [least + (i < more) for i in range(cuts)], dim)
+    edges = [0, *cuts, size]
     return tuple(
         [
             views.slice_dim(input, dim, start, max(*_bounds(start, stop, size)), 1)
@@ -254,19 +281,52 @@ def tensor_split(
     )
 
 
-def hsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
+def hsplit(
+    input: Tensor,
+    indices_or_sections: Any = None,
+    *,
+    sections: int | None = None,
+    indices: Sequence[int] | None = None,
+) -> tuple[Tensor, ...]:
     """Pieces side by side: of axis 1, of a vector's only axis."""
-    return _evenly(input, indices_or_sections, 0 if len(input.shape) == 1 else 1, "hsplit", 1)
+    cuts = _one_of("hsplit", indices_or_sections, sections, indices)
+    return _evenly(input, cuts, 0 if len(input.shape) == 1 else 1, "hsplit", 1)
 
 
-def vsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
+def vsplit(
+    input: Tensor,
+    indices_or_sections: Any = None,
+    *,
+    sections: int | None = None,
+    indices: Sequence[int] | None = None,
+) -> tuple[Tensor, ...]:
     """Pieces one above the other: of axis 0 of at least two."""
-    return _evenly(input, indices_or_sections, 0, "vsplit", 2)
+    return _evenly(input, _one_of("vsplit", indices_or_sections, sections, indices), 0, "vsplit", 2)
 
 
-def dsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
+def dsplit(
+    input: Tensor,
+    indices_or_sections: Any = None,
+    *,
+    sections: int | None = None,
+    indices: Sequence[int] | None = None,
+) -> tuple[Tensor, ...]:
     """Pieces one behind the other: of axis 2."""
-    return _evenly(input, indices_or_sections, 2, "dsplit", 3)
+    return _evenly(input, _one_of("dsplit", indices_or_sections, sections, indices), 2, "dsplit", 3)
+
+
+def _one_of(operator: str, *given: Any) -> Any:
+    """How many pieces, or where to cut, whichever argument says so."""
+    found = [each for each in given if each is not None]
+    if len(found) != 1:
+        raise ArgumentError(
+            operator,
+            "indices_or_sections",
+            expected="a number of pieces, or the places to cut at",
+            got=found or None,
+        )
+    cuts: Any = found[0]
+    return cuts if isinstance(cuts, int | Sequence) else cuts.tolist()
 
 
 def _evenly(

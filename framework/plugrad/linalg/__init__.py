@@ -19,6 +19,7 @@ from plugrad.functions.decomposition import qr as qr
 from plugrad.functions.decomposition import svd as svd
 from plugrad.functions.decomposition import svdvals as svdvals
 from plugrad.functions.linalg import matmul as matmul
+from plugrad.functions.linalg import matrix_exp as matrix_exp
 from plugrad.functions.linalg import matrix_power as matrix_power
 from plugrad.functions.linalg import multi_dot as multi_dot
 from plugrad.functions.norms import cond as cond
@@ -42,4 +43,3 @@ from plugrad.linalg.tensors import tensorinv as tensorinv
 from plugrad.linalg.tensors import tensorsolve as tensorsolve
 from plugrad.linalg.tensors import vander as vander
 from plugrad.linalg.tensors import vecdot as vecdot
-from plugrad.ops.systems import matrix_exp as matrix_exp

@@ -6,30 +6,35 @@ from typing import TYPE_CHECKING
 
 from plugrad.dtypes import DType
 from plugrad.errors import ArgumentError
+from plugrad.families import delivers
 from plugrad.functions.norms import Dim, Order, matrix_norm, vector_norm
 
 if TYPE_CHECKING:
     from plugrad.tensor import Tensor
 
 
+@delivers
 def norm(
-    A: Tensor,
+    input: Tensor,
     ord: Order = None,
     dim: Dim = None,
     keepdim: bool = False,
     *,
     dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Without `ord` the 2-norm of all elements, or of those along `dim`. With it `vector_norm` over
     one axis, of one `dim` or of a vector, and `matrix_norm` over two.
     """
     if ord is None:
-        return vector_norm(A, 2, dim, keepdim, dtype=dtype)
-    axes = tuple(range(A.ndim)) if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
+        return vector_norm(input, 2, dim, keepdim, dtype=dtype)
+    axes = (
+        tuple(range(input.ndim)) if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
+    )
     if len(axes) == 1 and not isinstance(ord, str):
-        return vector_norm(A, ord, axes, keepdim, dtype=dtype)
+        return vector_norm(input, ord, axes, keepdim, dtype=dtype)
     if len(axes) == 2:
-        return matrix_norm(A, ord, axes, keepdim, dtype=dtype)
+        return matrix_norm(input, ord, axes, keepdim, dtype=dtype)
     raise ArgumentError(
         "norm",
         "ord",

@@ -7,7 +7,9 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from plugrad import shapes
-from plugrad.errors import ShapeError
+from plugrad.dtypes import int64
+from plugrad.errors import ArgumentError, DtypeError, ShapeError
+from plugrad.families import as_operand, delivers
 from plugrad.functions import linalg, views
 from plugrad.functions.systems import inv, solve
 from plugrad.ops import creation, elementwise, reduction
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from plugrad.tensor import Tensor
 
 
-def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+@delivers
+def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The vectors at right angles to both, of three elements along `dim`."""
     return linalg.cross(input, other, dim)
 
@@ -26,23 +29,33 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     return views.diagonal(A, offset, dim1, dim2)
 
 
-def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+@delivers
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """Inner products of vectors along `dim`, those of `x` conjugated."""
+    if x.dtype.kind not in ("float", "complex"):
+        raise DtypeError(
+            "vecdot", "x", expected="a float or complex dtype", got=x.dtype, hint="cast it"
+        )
     return reduction.sum(elementwise.mul(x.conj(), y), dim)
 
 
 def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """The powers 0 to N - 1 of each element, along a new last axis; as many as there are elements
-    in the last axis if `N` is not given.
+    in the last axis if `N` is not given. Integers become int64, a number a vector of one.
     """
-    if not x.spec.shape:
-        raise ShapeError("vander", "x", expected="at least one axis", got=x.spec.shape)
-    count = x.spec.shape[-1] if N is None else N
-    powers = creation.arange(0, 1, count, x.dtype, x.device)
-    return elementwise.pow(x.unsqueeze(-1), powers)
+    if x.dtype.kind == "bool":
+        raise DtypeError("vander", "x", expected="numbers", got=x.dtype, hint="cast it")
+    base = x if x.spec.shape else x.unsqueeze(0)
+    count = base.spec.shape[-1] if N is None else N
+    if count < 2:
+        raise ArgumentError("vander", "N", expected="2 or more", got=count)
+    dtype = int64 if x.dtype.kind == "int" else x.dtype
+    powers = creation.arange(0, 1, count, dtype, x.device)
+    return elementwise.pow(as_operand(base, dtype, None).unsqueeze(-1), powers)
 
 
-def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+@delivers
+def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     """The inverse of A as a linear map from its last axes to its first `ind`: contracted with A
     over them it is the identity.
     """
@@ -57,7 +70,10 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     return views.reshape(inv(views.reshape(A, (prod(first), prod(last)))), (*last, *first))
 
 
-def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
+@delivers
+def tensorsolve(
+    A: Tensor, B: Tensor, dims: Sequence[int] | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The X whose contraction with the last axes of A is B; the axes `dims` of A are first moved to
     the end.
     """

@@ -257,12 +257,14 @@ class _LazyNorm(_Lazy):
         track_running_stats: bool = True,
         device: DeviceLike = None,
         dtype: DType | None = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__(0, eps, momentum, False, False)
         self.affine = affine
         self.track_running_stats = track_running_stats
         if affine:
-            self._leave_open(True, device, dtype)
+            self._leave_open(bias, device, dtype)
         if track_running_stats:
             self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
             self.running_var = UninitializedBuffer(device=device, dtype=dtype)

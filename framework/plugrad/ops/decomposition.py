@@ -12,7 +12,7 @@ backpropagation algorithms for square, wide, and deep matrices" (2020).
 
 from __future__ import annotations
 
-from plugrad import dtypes
+from plugrad import dtypes, shapes
 from plugrad.errors import UnsupportedError
 from plugrad.families import composite, primitive
 from plugrad.ops.comparison import where
@@ -258,6 +258,8 @@ def svdvals(x, /):
 def _pinv_spec(x, atol, rtol, hermitian):
     check_matrices("pinv", "input", x, square=hermitian)
     *batch, rows, columns = x.shape
+    if x.numel:
+        batch = shapes.broadcast_shapes("pinv", tuple(batch), atol.shape, rtol.shape)
     return spec_of((*batch, columns, rows), x.dtype, x.device)
 
 
@@ -266,14 +268,14 @@ def pinv(x, atol, rtol, /, hermitian):
     """The pseudoinverse of Moore and Penrose: singular values up to the larger of `atol` and `rtol`
     times the largest count as 0. The bounds are real, one or one for each matrix.
     """
+    if not x.spec.numel:
+        return adjoint(x).clone()
     if hermitian:
         values, vectors = eigh(x)
         sizes, left, right = values.abs(), vectors, adjoint(vectors)
     else:
         left, values, right = svd(x, False)
         sizes = values
-    if not sizes.spec.shape[-1]:
-        return adjoint(x).clone()
     bound = maximum(atol.unsqueeze(-1), mul(rtol.unsqueeze(-1), amax(sizes, -1, True)))
     kept = sizes > bound
     inverse = where(kept, 1 / where(kept, values, 1), 0)

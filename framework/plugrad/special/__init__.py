@@ -5,6 +5,7 @@ Bessel functions, information theory, orthogonal polynomials. Loaded when first 
 from plugrad.functions.elementwise import log_softmax as log_softmax
 from plugrad.functions.elementwise import round as round
 from plugrad.functions.elementwise import softmax as softmax
+from plugrad.functions.reduction import logsumexp as logsumexp
 from plugrad.functions.special import entr as entr
 from plugrad.functions.special import i0 as i0
 from plugrad.functions.special import i1 as i1
@@ -35,7 +36,6 @@ from plugrad.ops.elementwise import expm1 as expm1
 from plugrad.ops.elementwise import log1p as log1p
 from plugrad.ops.elementwise import sigmoid
 from plugrad.ops.incomplete_gamma import igamma, igammac
-from plugrad.ops.reduction import logsumexp as logsumexp
 from plugrad.ops.special import digamma as digamma
 from plugrad.ops.special import erfcx as erfcx
 from plugrad.ops.special import erfinv as erfinv

@@ -7,7 +7,8 @@ from typing import Any
 
 from plugrad import shapes
 from plugrad.dtypes import DType
-from plugrad.errors import ArgumentError
+from plugrad.errors import ArgumentError, DtypeError
+from plugrad.families import delivers
 from plugrad.functions.elementwise import log_softmax as _log_softmax
 from plugrad.functions.elementwise import softmax as _softmax
 from plugrad.functions.views import chunk
@@ -19,7 +20,7 @@ from plugrad.ops.elementwise import exp, expm1, log1p
 from plugrad.ops.elementwise import sigmoid as sigmoid
 from plugrad.ops.elementwise import sign as _sign
 from plugrad.ops.elementwise import tanh as tanh
-from plugrad.random import rand_like
+from plugrad.random import Generator, rand_like
 from plugrad.tensor import Tensor
 
 
@@ -41,8 +42,20 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
-    """`input` kept between two bounds."""
-    return _written(input, activation.hardtanh(_source(input, inplace), min_val, max_val), inplace)
+    """`input` kept between two bounds, of integers between their whole parts."""
+    low, high = _bounds(input, min_val, max_val)
+    return _written(input, activation.hardtanh(_source(input, inplace), low, high), inplace)
+
+
+def _bounds(input: Tensor, low: float, high: float) -> tuple[float, float]:
+    if low > high:
+        raise ArgumentError("hardtanh", "min_val", expected=f"at most max_val, {high}", got=low)
+    if input.dtype.kind in ("float", "complex"):
+        return low, high
+    if input.dtype.kind == "bool" or (low < 0 and not input.dtype.is_signed):
+        expected = "floats or integers" + (", with signs for a min_val below 0" if low < 0 else "")
+        raise DtypeError("hardtanh", "input", expected=expected, got=input.dtype)
+    return int(low), int(high)
 
 
 def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
@@ -67,6 +80,8 @@ def rrelu(
     upper: float = 1.0 / 3,
     training: bool = False,
     inplace: bool = False,
+    *,
+    generator: Generator | None = None,
 ) -> Tensor:
     """`leaky_relu` whose slope is drawn between two bounds for each element in training, else their
     mean.
@@ -78,15 +93,20 @@ def rrelu(
     x = _source(input, inplace)
     slope = (lower + upper) / 2
     if training:
-        slope = rand_like(x) * (upper - lower) + lower
+        slope = rand_like(x, generator=generator) * (upper - lower) + lower
     return _written(input, where(x > 0, x, x * slope), inplace)
 
 
 def rrelu_(
-    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    *,
+    generator: Generator | None = None,
 ) -> Tensor:
     """`rrelu`, in place."""
-    return rrelu(input, lower, upper, training, inplace=True)
+    return rrelu(input, lower, upper, training, inplace=True, generator=generator)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -133,7 +153,8 @@ def _not_above_zero(input: Tensor) -> Tensor:
     return where(input > 0, 0, input)
 
 
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+@delivers
+def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None) -> Tensor:
     """`input` times the normal distribution function, exactly or by way of "tanh"."""
     if approximate == "none":
         return activation.gelu(input)
@@ -146,7 +167,8 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """`input * sigmoid(input)`."""
-    return _written(input, activation.silu(_source(input, inplace)), inplace)
+    x = _source(input, inplace)
+    return _written(input, x * sigmoid(x) if x.is_complex() else activation.silu(x), inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -166,12 +188,16 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return _written(input, x * activation.hardtanh(x + 3, 0, 6) / 6, inplace)
 
 
-def logsigmoid(input: Tensor) -> Tensor:
+@delivers
+def logsigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The logarithm of the sigmoid, without forming it."""
     return activation.log_sigmoid(input)
 
 
-def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+@delivers
+def softplus(
+    input: Tensor, beta: float = 1.0, threshold: float = 20.0, *, out: Tensor | None = None
+) -> Tensor:
     """`log(1 + exp(beta * input)) / beta`; `input` itself where `beta * input` exceeds the
     threshold.
     """
@@ -187,15 +213,28 @@ def softsign(input: Tensor) -> Tensor:
 
 def tanhshrink(input: Tensor) -> Tensor:
     """`input - tanh(input)`."""
+    if input.dtype.kind == "bool":
+        raise DtypeError("tanhshrink", "input", expected="numbers", got=input.dtype)
     return input - tanh(input)
 
 
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+@delivers
+def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """`input` moved towards 0 by `lambd`, at most to 0."""
+    if not lambd >= 0:
+        raise ArgumentError("softshrink", "lambd", expected="0 or more", got=lambd)
     return where(_abs(input) <= lambd, input * 0, input - _sign(input) * lambd)
 
 
-def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+@delivers
+def threshold(
+    input: Tensor,
+    threshold: float,
+    value: float,
+    inplace: bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """`input` where it exceeds the threshold, else `value`."""
     x = _source(input, inplace)
     return _written(input, where(x <= threshold, value, x), inplace)

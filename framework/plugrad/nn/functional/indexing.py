@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from plugrad.autograd.function import Function, FunctionCtx
@@ -68,6 +69,13 @@ def embedding_bag(
     if mode == "max" and (scale_grad_by_freq or sparse):
         option = "sparse" if sparse else "scale_grad_by_freq"
         raise ArgumentError(name, option, expected="False with mode 'max'", got=True)
+    if input.is_floating_point() and weight.dtype.kind == "int":
+        warnings.warn(
+            "embedding_bag: the table was given before the positions, which is deprecated; "
+            "pass input, then weight",
+            stacklevel=2,
+        )
+        input, weight = weight, input
     if per_sample_weights is not None and (
         mode != "sum" or per_sample_weights.shape != input.shape
     ):

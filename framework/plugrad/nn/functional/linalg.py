@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plugrad.errors import DtypeError, ShapeError
+from plugrad.families import deliver, delivers
 from plugrad.functions.grids import broadcast_tensors
 from plugrad.functions.norms import norm
 from plugrad.functions.norms import pdist as pdist
@@ -14,9 +15,12 @@ from plugrad.ops.linalg import matmul
 from plugrad.tensor import Tensor
 
 
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """`input @ weight.T + bias`; `weight` is (out_features, in_features)."""
-    return linalg.linear(input, weight, bias)
+    found = linalg.linear(input, weight, bias)
+    return found if out is None else deliver("linear", found, out)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -34,8 +38,14 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return out if bias is None else out + bias
 
 
+@delivers
 def normalize(
-    input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12
+    input: Tensor,
+    p: float = 2.0,
+    dim: int | Sequence[int] = 1,
+    eps: float = 1e-12,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """`input` over its p-norm along `dim`, taken as at least `eps`."""
     return input / clamp_min(norm(input, p, dim, True), eps)

@@ -8,7 +8,7 @@ import math
 
 from plugrad.creation import full_like
 from plugrad.dtypes import uint8
-from plugrad.errors import ArgumentError, AutogradError, ShapeError
+from plugrad.errors import ArgumentError, AutogradError, DtypeError, ShapeError
 from plugrad.functions.elementwise import clamp
 from plugrad.nn.functional.activation import logsigmoid
 from plugrad.nn.functional.legacy import reduction_of
@@ -271,6 +271,8 @@ def gaussian_nll_loss(
     share one. Variances below `eps` count as `eps`, without changing their derivative.
     """
     check_reduction("gaussian_nll_loss", reduction)
+    if input.dtype.kind == "int" and target.dtype.kind == "int":
+        raise DtypeError("gaussian_nll_loss", "input", expected="a float dtype", got=input.dtype)
     spread = _variance(input, var)
     raised = spread + clamp(eps - spread.detach(), min=0)
     each = (log(raised) + square(input - target) / raised) * 0.5

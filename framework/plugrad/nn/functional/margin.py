@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from plugrad.creation import arange
-from plugrad.dtypes import int64
+from plugrad.dtypes import get_default_dtype, int64
 from plugrad.errors import ArgumentError, DtypeError, RangeError, ShapeError
+from plugrad.families import as_operand
 from plugrad.functions.elementwise import clamp
 from plugrad.nn.functional.activation import logsigmoid
 from plugrad.nn.functional.legacy import reduction_of
@@ -43,7 +44,11 @@ def cosine_embedding_loss(
             expected="(N,) for inputs (N, D), or () for inputs (D,)",
             got=f"{tuple(target.shape)} for {tuple(input1.shape)} and {tuple(input2.shape)}",
         )
-    cosine = cosine_similarity(input1, input2, dim=-1)
+    first, second = [
+        as_operand(each, get_default_dtype(), None) if each.dtype.kind in ("bool", "int") else each
+        for each in (input1, input2)
+    ]
+    cosine = cosine_similarity(first, second, dim=-1)
     near = where(target == 1, 1 - cosine, 0)
     each = near + where(target == -1, clamp(cosine - margin, min=0), 0)
     return reduce_loss(each, reduction, name)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from plugrad.dtypes import float32
 from plugrad.errors import ArgumentError, ShapeError
 from plugrad.ops import joining, normalization
-from plugrad.ops.creation import cast
 from plugrad.ops.elementwise import rsqrt, square
 from plugrad.ops.reduction import mean
 from plugrad.shapes import as_ints, numel
@@ -41,13 +39,12 @@ def rms_norm(
     """
     axes = _trailing("rms_norm", input, normalized_shape)
     if eps is None:
-        eps = 2.0**-52 if input.dtype.itemsize == 8 else 2.0**-23
+        eps = 2.0**-52 if input.dtype.to_real().itemsize == 8 else 2.0**-23
     dims = tuple(range(input.ndim - axes, input.ndim))
-    # The squares of narrow floats would overflow.
-    x = input if input.dtype.itemsize > 2 else cast(input, float32)
-    out = x * rsqrt(mean(x * x, dims, True) + eps)
-    out = out if weight is None else out * weight
-    return out if x is input else cast(out, input.dtype)
+    # Of 16-bit floats the squares would overflow.
+    x = input.float() if input.dtype.itemsize == 2 and input.is_floating_point() else input
+    out = (x * rsqrt(mean(x * x, dims, True) + eps)).to(input.dtype)
+    return out if weight is None else out * weight
 
 
 def _trailing(operator: str, input: Tensor, normalized_shape: int | Sequence[int]) -> int:

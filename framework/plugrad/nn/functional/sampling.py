@@ -64,7 +64,7 @@ def feature_alpha_dropout(
 ) -> Tensor:
     """`alpha_dropout` of whole channels of (N, C, ...) at a time."""
     name = "feature_alpha_dropout"
-    if input.ndim < 2:
+    if training and p > 0 and input.ndim < 2:
         raise ShapeError(name, "input", expected="(N, C, ...)", got=tuple(input.shape))
     channels = (*input.shape[:2], *(1,) * (input.ndim - 2))
     return _alpha_dropout(name, input, channels, p, training, inplace)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from plugrad.errors import ArgumentError, ShapeError
 from plugrad.functions.convolution import Sizes
 from plugrad.ops import convolution
+from plugrad.ops.creation import clone
 from plugrad.ops.views import permute, reshape
 from plugrad.shapes import to_tuple
 from plugrad.tensor import Tensor
@@ -78,7 +79,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     n = len(batch)
     # C, r, r, H, W to C, H, r, W, r
     moved = permute(split, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
-    return reshape(moved, (*batch, channels // (r * r), height * r, width * r))
+    return _apart(reshape(moved, (*batch, channels // (r * r), height * r, width * r)), input)
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -93,7 +94,12 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     split = reshape(input, (*batch, channels, height // r, r, width // r, r))
     n = len(batch)
     moved = permute(split, (*range(n), n, n + 2, n + 4, n + 1, n + 3))
-    return reshape(moved, (*batch, channels * r * r, height // r, width // r))
+    return _apart(reshape(moved, (*batch, channels * r * r, height // r, width // r)), input)
+
+
+def _apart(found: Tensor, input: Tensor) -> Tensor:
+    """Memory of its own for what may be a view, where the factor is 1 or an axis is short."""
+    return clone(found) if found.memory is not None and found.memory is input.memory else found
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
