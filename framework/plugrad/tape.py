@@ -59,14 +59,14 @@ class _Switch(_Recording):
 
     _wanted: ClassVar[bool]
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+    def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
         made = super().__new__(cls)
-        if function is None:
+        if orig_func is None:
             return made
         made.__init__()
-        return made(function)
+        return made(orig_func)
 
-    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+    def __init__(self, orig_func: Callable[..., Any] | None = None) -> None:
         super().__init__(self._wanted)
 
 

@@ -60,7 +60,7 @@ SEEN_BY_BACKENDS = {"hooks", *FLOORS[0].split()}
 
 KITS = {
     "plugrad_conformance": {"pytest", "numpy", "ml_dtypes", "packaging", "rich"},
-    "plugrad_bench": {"pytest", "numpy", "matplotlib", "rich"},
+    "plugrad_bench": {"pytest", "pytest_benchmark", "numpy", "matplotlib", "rich"},
 }
 # What users see of plugrad, and the kit with them; "" is plugrad itself.
 PUBLIC = {
