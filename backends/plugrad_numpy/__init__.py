@@ -49,6 +49,7 @@ def plugrad_manifest() -> Manifest:
                 "pooling",
                 "recurrent",
                 "threads",
+                "memory",
             )
         ),
         contract=CONTRACT_VERSION,

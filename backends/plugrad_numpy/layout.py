@@ -103,3 +103,8 @@ def seen_by_taps(
             seen.append(slice(start, start + (high - low) * s, s))
         found.append((tap, (slice(None), *within), (slice(None), *seen)))
     return tuple(found)
+
+
+def forget_scratch() -> None:
+    """Let go of this thread's scratch memory."""
+    _memory.kept.clear()

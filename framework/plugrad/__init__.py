@@ -427,6 +427,7 @@ from plugrad import amp as amp
 from plugrad import autograd as autograd
 from plugrad import cuda as cuda
 from plugrad import func as func
+from plugrad import memory as memory
 from plugrad.amp import GradScaler as GradScaler
 from plugrad.amp import autocast as autocast
 from plugrad.amp import get_autocast_dtype as get_autocast_dtype

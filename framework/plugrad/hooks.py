@@ -80,16 +80,16 @@ class MemoryStatistics:
     `allocated` belongs to arrays, `reserved` to the backend, which keeps what arrays no longer need
     for the next; the peaks are the most of both at any time since the start or the last
     `memory_reset_peak`. `free` and `total` are the device's own figures, whoever uses it. `arrays`
-    counts the blocks that are alive.
+    counts the blocks that are alive. `None` is what nobody counts.
     """
 
     allocated: int
-    peak_allocated: int
+    peak_allocated: int | None
     reserved: int
     peak_reserved: int
     free: int
     total: int
-    arrays: int
+    arrays: int | None
 
 
 class NativeEvent(Protocol):
@@ -251,17 +251,17 @@ class Services:
         raise NotImplementedError
 
     @contract(firstresult=True)
-    def memory_statistics(self, index: int) -> MemoryStatistics:
+    def memory_statistics(self, index: int | None) -> MemoryStatistics:
         """How the device's memory is used now."""
         raise NotImplementedError
 
     @contract(firstresult=True)
-    def memory_reset_peak(self, index: int) -> bool:
+    def memory_reset_peak(self, index: int | None) -> bool:
         """Count the peaks from now on; returns True."""
         raise NotImplementedError
 
     @contract(firstresult=True)
-    def memory_release(self, index: int) -> bool:
+    def memory_release(self, index: int | None) -> bool:
         """Give memory that no array needs back to the device; returns True."""
         raise NotImplementedError
 

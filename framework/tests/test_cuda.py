@@ -17,7 +17,7 @@ import pytest
 
 import plugrad as pg
 from plugrad import discovery
-from plugrad.errors import BackendError, BackendImportError, DeviceError, OutOfMemoryError
+from plugrad.errors import BackendImportError, DeviceError, OutOfMemoryError, UnsupportedError
 
 STANDIN = Path(__file__).parents[2] / "backends" / "tests" / "standin"
 BANNER = "stand-in for cupy: NOT CUDA, NumPy on the CPU"
@@ -416,7 +416,7 @@ def test_position_outside_is_reported_when_the_host_waits(blocking):
     assert told.splitlines() == [*lines, "15.0"]
 
 
-def test_statistics_are_refused_by_a_backend_without_the_service():
+def test_statistics_are_refused_by_a_backend_that_has_none():
     from types import SimpleNamespace
 
     from plugrad.hooks import CONTRACT_VERSION, Manifest, kernel
@@ -424,11 +424,10 @@ def test_statistics_are_refused_by_a_backend_without_the_service():
     manifest = Manifest(
         name="bare",
         version="1",
-        description="NumPy under numbers",
+        description="one device, and nothing else",
         modules=(),
         contract=CONTRACT_VERSION,
         dtypes=(pg.float32,),
-        builds_on="numpy",
         numbered=True,
     )
 
@@ -436,9 +435,14 @@ def test_statistics_are_refused_by_a_backend_without_the_service():
     def plugrad_manifest():
         return manifest
 
-    pg.backends.discovery.offer("bare", SimpleNamespace(plugrad_manifest=plugrad_manifest))
+    @kernel
+    def device_count():
+        return 1
+
+    bare = SimpleNamespace(plugrad_manifest=plugrad_manifest, device_count=device_count)
+    pg.backends.discovery.offer("bare", bare)
     try:
-        with pytest.raises(BackendError, match="does not implement the service 'memory_stat"):
+        with pytest.raises(UnsupportedError, match="memory_allocated: device: expected one that"):
             pg.cuda.memory_allocated("bare:0")
     finally:
         pg.backends.unload("bare")

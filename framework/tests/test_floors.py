@@ -31,7 +31,7 @@ FLOORS = (
     "levels reverse batching forward",
     # 5 tensor
     "tensor methods in_place kinds legacy exchange creation cuda functions indexing printing "
-    "random settings variates windows autograd amp func special signal linalg fft sparse",
+    "memory random settings variates windows autograd amp func special signal linalg fft sparse",
     # 6 models
     "nn optim utils testing late datasets serialize nests archives unpickling training cli "
     "__main__",
@@ -69,6 +69,7 @@ PUBLIC = {
         "hooks",
         "errors",
         "cuda",
+        "memory",
         "autograd",
         "autograd/functional",
         "autograd/forward_ad",

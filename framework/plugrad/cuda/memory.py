@@ -1,55 +1,46 @@
-"""The memory of devices, in bytes."""
+"""The memory of CUDA devices, in bytes: `plugrad.memory` with the current one as default."""
 
 from __future__ import annotations
 
+from plugrad import memory
 from plugrad.backends import backend
 from plugrad.cuda.devices import device_count
-from plugrad.cuda.where import CUDA, AnyDevice, resolve, service
-from plugrad.hooks import MemoryStatistics
+from plugrad.cuda.where import CUDA, AnyDevice, resolve
 
 
 def memory_allocated(device: AnyDevice = None) -> int:
     """Bytes that arrays hold."""
-    return _statistics("memory_allocated", device).allocated
+    return memory.memory_allocated(resolve("memory_allocated", device))
 
 
 def max_memory_allocated(device: AnyDevice = None) -> int:
     """The most bytes that arrays held at any time since `reset_peak_memory_stats`."""
-    return _statistics("max_memory_allocated", device).peak_allocated
+    return memory.max_memory_allocated(resolve("max_memory_allocated", device))
 
 
 def memory_reserved(device: AnyDevice = None) -> int:
     """Bytes that the backend holds: those of arrays, and what it keeps for new ones."""
-    return _statistics("memory_reserved", device).reserved
+    return memory.memory_reserved(resolve("memory_reserved", device))
 
 
 def max_memory_reserved(device: AnyDevice = None) -> int:
     """The most bytes that the backend held at any time since `reset_peak_memory_stats`."""
-    return _statistics("max_memory_reserved", device).peak_reserved
+    return memory.max_memory_reserved(resolve("max_memory_reserved", device))
 
 
 def mem_get_info(device: AnyDevice = None) -> tuple[int, int]:
     """Bytes that are free on the device, and its total, whoever uses it."""
-    found = _statistics("mem_get_info", device)
-    return found.free, found.total
+    return memory.mem_get_info(resolve("mem_get_info", device))
 
 
 def memory_stats(device: AnyDevice = None) -> dict[str, int]:
     """The figures under PyTorch's names."""
-    found = _statistics("memory_stats", device)
-    return {
-        "active.all.current": found.arrays,
-        "allocated_bytes.all.current": found.allocated,
-        "allocated_bytes.all.peak": found.peak_allocated,
-        "reserved_bytes.all.current": found.reserved,
-        "reserved_bytes.all.peak": found.peak_reserved,
-    }
+    return memory.memory_stats(resolve("memory_stats", device))
 
 
 def reset_peak_memory_stats(device: AnyDevice = None) -> None:
     """Count the peaks from now on."""
-    where = resolve("reset_peak_memory_stats", device)
-    service(where, "memory_reset_peak")(where.index)
+    memory.reset_peak_memory_stats(resolve("reset_peak_memory_stats", device))
 
 
 def empty_cache() -> None:
@@ -60,24 +51,4 @@ def empty_cache() -> None:
 
 def memory_summary(device: AnyDevice = None) -> str:
     """The figures as a table to print."""
-    where = resolve("memory_summary", device)
-    found: MemoryStatistics = service(where, "memory_statistics")(where.index)
-    lines = [
-        f"{where}: {service(where, 'device_name')(where.index)}",
-        f"{'':<22}{'now':>14}{'peak':>14}",
-        f"{'in arrays':<22}{_mebibytes(found.allocated)}{_mebibytes(found.peak_allocated)}",
-        f"{'reserved':<22}{_mebibytes(found.reserved)}{_mebibytes(found.peak_reserved)}",
-        f"{'free on the device':<22}{_mebibytes(found.free)}",
-        f"{'in all':<22}{_mebibytes(found.total)}",
-        f"{'arrays':<22}{found.arrays:>14,}",
-    ]
-    return "\n".join(lines)
-
-
-def _mebibytes(count: int) -> str:
-    return f"{count / 2**20:>10,.1f} MiB"
-
-
-def _statistics(caller: str, device: AnyDevice) -> MemoryStatistics:
-    where = resolve(caller, device)
-    return service(where, "memory_statistics")(where.index)
+    return memory.memory_summary(resolve("memory_summary", device))
