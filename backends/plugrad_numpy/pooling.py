@@ -5,6 +5,7 @@ the windows that do not.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -31,44 +32,40 @@ def max_pool(x, kernel, stride, padding, dilation, ceil_mode):
     out = window_outputs(sizes, kernel, stride, padding, dilation, ceil_mode)
     taps = seen_by_taps(sizes, out, kernel, stride, padding, dilation)
     values = np.full((len(x), *out, x.shape[-1]), _lowest(x.dtype), x.dtype)
-    for _, within, seen in taps:
-        piece = values[within]
-        np.maximum(piece, x[seen], out=piece)
-    return batch_first(values), batch_first(
-        _positions(values, x, taps, kernel, stride, padding, dilation)
-    )
+    # How many taps before the last one, counted from 1, lies the one that saw the largest element:
+    # from the last to the first, so that the first of equal ones is met last.
+    ranks = np.zeros(values.shape, np.min_scalar_type(len(taps)))
+    for rank, (_, within, seen) in enumerate(reversed(taps), 1):
+        piece, among, tap = values[within], ranks[within], np.ascontiguousarray(x[seen])
+        won = np.greater_equal(tap, piece).view(np.uint8)
+        np.maximum(piece, tap, out=piece)
+        np.maximum(among, np.multiply(won, among.dtype.type(rank)), out=among)
+    if np.isnan(values.max(initial=0)):  # which nothing equals: the last NaN of a window counts
+        for rank, (_, within, seen) in zip(range(len(taps), 0, -1), taps, strict=True):
+            np.copyto(ranks[within], rank, where=np.isnan(x[seen]))
+    by_rank, base = _places(sizes, out, kernel, stride, padding, dilation)
+    positions = np.take(by_rank, ranks, out=np.empty(ranks.shape, np.int64), mode="clip")
+    positions += base
+    return batch_first(values), batch_first(positions)
+
+
+@lru_cache(1 << 8)
+def _places(
+    sizes: Sizes, out: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
+) -> tuple[Array, Array]:
+    """Where in the input the taps lie, by their ranks, from where the window begins; and where each
+    window, (*out, 1), does.
+    """
+    places = np.zeros((), np.int64)
+    base = np.zeros((), np.int64)
+    for size, count, k, s, p, d in zip(sizes, out, kernel, stride, padding, dilation):
+        places = places[..., None] * size + np.arange(k) * d
+        base = base[..., None] * size + (np.arange(count) * s - p)
+    return np.append(0, places.reshape(-1)[::-1]), base[..., None]
 
 
 def _lowest(dtype: np.dtype[Any]) -> Any:
     return np.iinfo(dtype).min if dtype.kind in "iu" else -np.inf
-
-
-def _positions(
-    values: Array,
-    x: Array,
-    taps: Any,
-    kernel: Sizes,
-    stride: Sizes,
-    padding: Sizes,
-    dilation: Sizes,
-) -> Array:
-    sizes, out = x.shape[1:-1], values.shape[1:-1]
-    # Going backwards, how many taps on the first one lies that sees the largest element.
-    chosen = np.zeros(values.shape, np.min_scalar_type(len(taps)))
-    for _, within, seen in reversed(taps):
-        chosen += 1
-        chosen[within] *= (x[seen] != values[within]).view(np.uint8)
-    if chosen.max(initial=0) == len(taps):  # nothing equals a NaN: the last one was it
-        for number, (_, within, seen) in enumerate(taps):
-            np.copyto(chosen[within], number, where=np.isnan(x[seen]))
-    table = np.zeros((), np.int64)
-    base = np.zeros((), np.int64)
-    for size, count, k, s, p, d in zip(sizes, out, kernel, stride, padding, dilation):
-        table = table[..., None] * size + np.arange(k) * d
-        base = base[..., None] * size + (np.arange(count) * s - p)
-    positions = table.reshape(-1).take(chosen)
-    positions += base[..., None]
-    return positions
 
 
 @kernel

@@ -28,16 +28,17 @@ def philox(seed, offset, count, device):
 def _rounds(seed, counters, words):
     first, second = _MULTIPLIERS
     a, b = counters & _LOW, counters >> _HIGH
-    c = d = np.zeros_like(counters)
+    c, d = np.zeros_like(counters), np.zeros_like(counters)
+    left, right = np.empty_like(counters), np.empty_like(counters)
     keys = [seed & 0xFFFFFFFF, seed >> 32]
     for _ in range(10):
-        left, right = a * first, c * second
-        a, b, c, d = (
-            (right >> _HIGH) ^ b ^ np.uint64(keys[0]),
-            right & _LOW,
-            (left >> _HIGH) ^ d ^ np.uint64(keys[1]),
-            left & _LOW,
-        )
+        np.multiply(a, first, out=left)
+        np.multiply(c, second, out=right)
+        for product, other, key, word in ((right, b, keys[0], a), (left, d, keys[1], c)):
+            np.right_shift(product, _HIGH, out=word)
+            np.bitwise_xor(word, other, out=word)
+            np.bitwise_xor(word, np.uint64(key), out=word)
+            np.bitwise_and(product, _LOW, out=other)
         keys = [(key + weyl) & 0xFFFFFFFF for key, weyl in zip(keys, _WEYL, strict=True)]
     for lane, values in enumerate((a, b, c, d)):
         words[:, lane] = values
