@@ -28,12 +28,12 @@ def attention_backward(g, query, key, value, mask, kept, y, causal, scale):
     return None if heads is None else heads.turn(g, y, _raise)
 
 
-def _raise(scores, bias, limit):
+def _raise(scores, bias, limit, first):
     heads, queries, keys = scores.shape
     total = np.empty((heads, queries, 1), scores.dtype)
     among = _of_all_keys(bias, keys), _of_all_keys(limit, keys)
     matrix = scores.reshape(-1, keys)
-    _raise_rows(2 * scores.size, matrix, *among, queries, total.reshape(-1))
+    _raise_rows(2 * scores.size, matrix, *among, queries, first, total.reshape(-1))
     return total
 
 
@@ -42,12 +42,14 @@ def _of_all_keys(x, keys):
 
 
 @compiled
-def _raise_rows(scores, bias, limit, queries, total):
+def _raise_rows(scores, bias, limit, queries, first, total):
+    keys = scores.shape[1]
     for tile in prange(rows.tiles(scores)):
         low, high = rows.tile(scores, tile)
         for row in range(low, high):
             head, query = row // queries, row % queries
-            score = scores[row]
+            last = keys if first is None else min(keys, first + query + 1)
+            score = scores[row, :last]
             if bias is not None:
                 added = bias[head % len(bias), query % bias.shape[1]]
                 for i in range(score.size):
@@ -60,8 +62,7 @@ def _raise_rows(scores, bias, limit, queries, total):
             top = rows.largest(score)
             if top == -np.inf:
                 top = type(top)(0)  # a query that may look nowhere
-            rows.subtract_into(score, score, top)
-        rows.raise_in_place(scores[low:high].reshape(-1))
-        for row in range(low, high):
-            summed = rows.total(scores[row])
+            rows.raise_above(score, top)
+            rows.fill(scores[row, last:], 0)
+            summed = rows.total(score)
             total[row] = summed if summed != 0 else type(summed)(1)

@@ -186,6 +186,13 @@ def scale(x, factor):
 
 
 @inlined
+def raise_above(x, number):
+    """Replace each element by the exponential of x - number."""
+    for i in range(x.size):
+        x[i] = scalars.exp(x[i] - number)
+
+
+@inlined
 def raise_in_place(x):
     """Replace each element by its exponential."""
     for i in range(x.size):

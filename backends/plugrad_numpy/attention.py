@@ -4,6 +4,7 @@ never in memory. The backward computes them again.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import inf, prod
 
 import numpy as np
@@ -28,10 +29,16 @@ def attention_backward(g, query, key, value, mask, kept, y, causal, scale):
     return None if heads is None else heads.turn(g, y, _raise)
 
 
-def _raise(scores, bias, limit):
-    """Scores brought to exponentials, in place; the sum of each row, 1 for one of zeros."""
+def _raise(scores, bias, limit, first):
+    """Scores brought to exponentials, in place; the sum of each row, 1 for one of zeros.
+
+    `bias` is added to them, `limit` is the most that they may be. `first`, if not `None`, is the
+    number of the first query among all, each of which sees the keys up to its own number.
+    """
     if bias is not None:
         scores += bias
+    if first is not None:
+        scores = np.fmin(scores, _order(*scores.shape[1:], first, scores.dtype), out=scores)
     if limit is not None:
         # Unlike an addition it hides infinities too. A NaN that it raises to infinity still makes
         # the row NaN.
@@ -45,11 +52,17 @@ def _raise(scores, bias, limit):
     return total
 
 
+@lru_cache(16)
+def _order(queries, keys, first, dtype):
+    """The most that the score of a query and a key may be, where none sees a later one."""
+    return np.where(np.tri(queries, keys, first, dtype=bool), dtype.type(inf), dtype.type(-inf))
+
+
 class Heads:
     """Operands as rows of matrices, one for each batch and head; mask and dropout may have one for
     all.
 
-    `raises` is how scores, with what adds to them and what they may at most be, become weights.
+    `raises` is how scores become weights, as `_raise` does it.
     """
 
     def __init__(self, query, key, value, mask, kept, causal, scale):
@@ -62,12 +75,9 @@ class Heads:
         if mask is not None and mask.dtype != bool:
             self.bias = self._shared(mask)
             mask = None
-        if causal or mask is not None:
-            open_ = np.tri(query.shape[-2], key.shape[-2], dtype=bool) if causal else True
-            if mask is not None:
-                open_ = self._shared(mask) & open_
-            limit = np.where(open_, query.dtype.type(inf), query.dtype.type(-inf))
-            self.limit = limit.reshape(-1, *limit.shape[-2:])
+        if mask is not None:
+            most = query.dtype.type(inf)
+            self.limit = np.where(self._shared(mask), most, -most)
 
     @classmethod
     def of(cls, query, key, value, *rest):
@@ -132,7 +142,8 @@ class Heads:
         """What each key weighs for a query, and the sum by which that is to be divided."""
         query = self.query[block.queries] * self.scale
         scores = query @ self.key[block.keys].swapaxes(1, 2)
-        return scores, raises(scores, block.part(self.bias), block.part(self.limit))
+        first = block.queries[1].start if self.causal else None
+        return scores, raises(scores, block.part(self.bias), block.part(self.limit), first)
 
     def _thinned(self, weights, block):
         return weights if self.kept is None else weights * block.part(self.kept)

@@ -65,8 +65,9 @@ def memory(device: str) -> Memory:
     backend, where = backend_of(device), plugrad.device(device)
     backend.service("synchronize")(where.index)
     arrays = allocated = 0
-    if backend.resolve("memory_statistics") is not None:
-        statistics = backend.service("memory_statistics")(where.index)
+    ask = backend.resolve("memory_statistics")
+    statistics = None if ask is None else ask(where.index)
+    if statistics is not None and statistics.arrays is not None:  # of the device, not the process
         arrays, allocated = statistics.arrays, statistics.allocated
     # The interpreter keeps thousands of the names that were looked up, and its free lists go on
     # growing for as many calls; collecting empties those.
