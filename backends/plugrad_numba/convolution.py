@@ -1,6 +1,7 @@
 """Convolution where NumPy's way, matrix products of filters and blocks of columns, is not at its
-best: filters of one channel, which make no product worth the name, and columns so few that they fit
-the level-2 cache together, and are made in one call.
+best: filters of one channel, which make no product worth the name; filters of some, which
+`plugrad_numba.direct` applies without columns; and columns so few that they fit the level-2 cache
+together, and are made in one call.
 
 Memory is in the order of `plugrad_numpy.layout`, with three spatial axes, the last of them one with
 the batch: (C, D, H, W * N). Where the stride is 1 what a tap sees of a row is one run.
@@ -16,7 +17,7 @@ from numba import prange
 
 from plugrad.geometry import window_count
 from plugrad.hooks import kernel
-from plugrad_numba import rows
+from plugrad_numba import direct, rows
 from plugrad_numba.compiling import Compiled, compiled, inlined
 from plugrad_numba.layout import FLOATS, Array
 from plugrad_numpy.arrays import quietly
@@ -44,6 +45,9 @@ def convolution(x, weight, bias, stride, padding, dilation, groups):
         out[...] = 0 if bias is None else _level(bias, out)
         _thin(_forward, x, weight, batch_first(out), geometry)
         return batch_first(out)
+    filters = len(weight) // groups, weight.shape[1]
+    if direct.serves(x, filters, weight.shape[2:], sizes, stride):
+        return batch_first(direct.convolve(x, weight, bias, sizes, geometry, groups))
     columns = _columns(x, sizes, geometry, groups)
     if columns is None:
         return None
@@ -65,6 +69,9 @@ def convolution_weight_gradient(y, x, kernel, stride, padding, dilation, groups)
         weight = np.zeros((count, share, *kernel), x.dtype)
         _thin(_for_weight, x, weight, y, geometry)
         return weight
+    if direct.sums_serve(x, (count // groups, share), kernel, y.shape[2:], stride):
+        weight = direct.weight_gradient(y, x, share, geometry, groups)
+        return weight.reshape(count, share, *kernel)
     columns = _columns(x, y.shape[2:], geometry, groups)
     if columns is None:
         return None
@@ -76,10 +83,14 @@ def convolution_weight_gradient(y, x, kernel, stride, padding, dilation, groups)
 def convolution_input_gradient(y, weight, input_size, stride, padding, dilation, groups):
     if y.dtype.char not in FLOATS or not y.size or not weight.size:
         return None
-    if not _is_thin(weight.shape, groups, y.shape):
-        return None
-    out = np.zeros((groups, *input_size, len(y)), y.dtype)
     geometry = _geometry(weight.shape[2:], stride, padding, dilation)
+    if not _is_thin(weight.shape, groups, y.shape):
+        filters = weight.shape[1], len(weight) // groups
+        if max(stride) > 1 or not direct.serves(y, filters, weight.shape[2:], input_size, stride):
+            return None
+        out = direct.input_gradient(y, weight, input_size, geometry, groups)
+        return None if out is None else batch_first(out)
+    out = np.zeros((groups, *input_size, len(y)), y.dtype)
     _thin(_for_input, batch_first(out), weight, y, geometry)
     return batch_first(out)
 

@@ -263,7 +263,8 @@ def _alias(source: str | None, sources: int) -> str:
 def _head(doc: str, aliases: dict[str | None, str], code: str) -> str:
     if not code:
         return _docstring(doc)
-    modules = ["from plugrad.hooks import kernel"]
+    hooks = ", ".join(["MemoryStatistics"] * ("MemoryStatistics" in code) + ["kernel"])
+    modules = [f"from plugrad.hooks import {hooks}"]
     modules += ["from plugrad.dtypes import DType"] * ("DType" in code)
     modules += ["from plugrad.spec import Shape"] * ("Shape" in code)
     whole: list[str] = []
