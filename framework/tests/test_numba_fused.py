@@ -16,6 +16,7 @@ pytest.importorskip("numba", reason="the Numba backend needs plugrad[numba]")
 
 from plugrad_numba import (
     convolution,
+    direct,
     indexing,
     loss,
     normalization,
@@ -188,6 +189,13 @@ CONVOLUTIONS = {
     "thin": ((32, 3, 6, 5), (6, 1, 3, 3), (1, 1), (1, 1), (1, 1), 3),
     "thin_stride": ((64, 3, 6, 6), (3, 1, 3, 3), (2, 2), (1, 1), (1, 1), 3),
     "thin_dilated": ((64, 2, 7, 7), (2, 1, 2, 2), (1, 1), (3, 3), (2, 3), 2),
+    # runs of whole vectors and less, filters in fours and not, more taps than are taken together
+    "direct": ((16, 5, 9, 19), (8, 5, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "direct_grouped": ((9, 6, 7, 31), (10, 3, 3, 2), (1, 1), (1, 0), (1, 2), 2),
+    "direct_rows": ((8, 40, 9, 35), (7, 40, 3, 3), (2, 1), (1, 0), (1, 1), 1),
+    "direct_line": ((31, 4, 20), (4, 4, 5), (1,), (2,), (1,), 1),
+    "direct_volume": ((16, 3, 4, 5, 17), (5, 3, 2, 3, 2), (1, 1, 1), (0, 1, 1), (1, 1, 1), 1),
+    "direct_margin": ((16, 3, 5, 18), (3, 3, 2, 2), (1, 1), (2, 2), (1, 1), 1),
 }
 
 
@@ -196,14 +204,29 @@ CONVOLUTIONS = {
 def test_convolution_agrees_in_every_order_of_memory(name: str, layout: int) -> None:
     shape, filters, *rest = CONVOLUTIONS[name]
     x, weight = orders(normal(*shape))[layout], normal(*filters)
+    if name.startswith("direct"):
+        out = convolution.convolution(x, weight, None, *rest).shape[2:]
+        counts = filters[0] // rest[-1], filters[1]
+        assert direct.sums_serve(x, counts, filters[2:], out, rest[0])
     for bias in (None, normal(filters[0])):
         assert_agrees(convolution.convolution, x, weight, bias, *rest, atol=1e-4)
     g = orders(normal(*convolution.convolution(x, weight, None, *rest).shape))[layout]
     gradient = convolution.convolution_weight_gradient
     assert_agrees(gradient, g, x, filters[2:], *rest, rtol=1e-4, atol=2e-3)
-    if name.startswith("thin"):
-        gradient = convolution.convolution_input_gradient
+    gradient = convolution.convolution_input_gradient
+    if name in ("direct_rows", "direct_margin"):  # a stride, and more padding than filter
+        assert gradient(g, weight, shape[2:], *rest) is None
+    elif name.startswith(("thin", "direct")):
         assert_agrees(gradient, g, weight, shape[2:], *rest, atol=1e-4)
+
+
+def test_direct_convolution_agrees_in_double_precision() -> None:
+    shape, filters, *rest = CONVOLUTIONS["direct"]
+    x, weight = normal(*shape, dtype=np.float64), normal(*filters, dtype=np.float64)
+    assert_agrees(convolution.convolution, x, weight, None, *rest, rtol=1e-12, atol=1e-11)
+    g = convolution.convolution(x, weight, None, *rest)
+    gradient = convolution.convolution_weight_gradient
+    assert_agrees(gradient, g, x, filters[2:], *rest, rtol=1e-12, atol=1e-9)
 
 
 @pytest.mark.parametrize("layout", range(4))
