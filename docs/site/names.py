@@ -82,6 +82,14 @@ PAGES = (
         ("plugrad.utils.data", "plugrad.utils.checkpoint", "plugrad.datasets"),
     ),
     Page("cuda.md", "plugrad.cuda", ("plugrad.cuda",)),
+    Page(
+        "memory.md",
+        "plugrad.memory",
+        ("plugrad.memory",),
+        "On Linux with glibc the host's memory stays with the process when an array ends, for the "
+        "next one: fresh pages would take half the time of a large result. `empty_cache()` gives "
+        "it back; with `PLUGRAD_KEEP_MEMORY=0` in the environment the C library keeps its habits.",
+    ),
     Page("amp.md", "plugrad.amp", ("plugrad.amp", "plugrad.cuda.amp")),
     Page(
         "authors.md",
